@@ -1,138 +1,193 @@
 //! How text becomes words for full-text search: the same on client and server, so that both find the same messages.
 //!
-//! Words are cut by Unicode's rules (UAX 29), lower-cased, and stripped of accents (NFKD without combining marks), so
-//! `Éléphant` is found by `elephant`. Scripts written without spaces (Han, Kana, Hangul, Thai) are cut into overlapping
-//! pairs of characters: `東京都` becomes `東京 京都`, and a query of two or more characters finds it anywhere.
+//! Text is folded (lower case, compatibility forms resolved, accents gone: `Éléphant` is found by `elephant`, `cœur`
+//! by `coeur`) and cut into runs of letters and digits, so that `l'école` is found by `école` whichever apostrophe was
+//! typed. A run of a script written without spaces (Han, Kana, Hangul, Thai) becomes its overlapping pairs and its last
+//! character: `東京都` becomes `東京 京都 都`. One character then finds it as the beginning of a pair, two or more as a
+//! phrase of pairs, and a phrase never reaches over the end of a run. Everything else, emoji included, is left out.
 //!
-//! The result is fed to an FTS5 table with the `ascii` tokenizer, which splits at the spaces put here and adds nothing
-//! of its own. SQLite's `trigram` tokenizer was refused: it misses queries under three characters and triples the index.
+//! The result is fed to an FTS5 table with the `ascii` tokenizer, which splits at the spaces put here, takes every
+//! character beyond ASCII for a letter, and adds nothing of its own. Refused: SQLite's `trigram` tokenizer, which
+//! misses queries under three characters and triples the index; cutting words by Unicode's rules (UAX 29), which makes
+//! `l’école` one word and every Han character another.
 #![warn(missing_docs)]
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
-use unicode_segmentation::UnicodeSegmentation;
+mod fold;
+mod snippet;
+
+use fold::{Class, fold};
 
 /// The words of a text, separated by spaces, ready for an FTS5 column with the `ascii` tokenizer.
 pub fn index(text: &str) -> String {
     let mut indexed = String::with_capacity(text.len() + text.len() / 4);
-    for word in text.unicode_words() {
-        for term in terms(&fold(word)) {
-            if !indexed.is_empty() {
+    let mut before = Class::Separator;
+    fold(text, |character, class, _| {
+        match class {
+            Class::Separator => {}
+            Class::Spaced if before == Class::Spaced => indexed.push(character),
+            // The character closes the pair with the one before it, and opens the next.
+            Class::Unspaced if before == Class::Unspaced => {
+                indexed.push(character);
                 indexed.push(' ');
+                indexed.push(character);
             }
-            indexed.push_str(&term);
+            Class::Spaced | Class::Unspaced => {
+                if !indexed.is_empty() {
+                    indexed.push(' ');
+                }
+                indexed.push(character);
+            }
         }
-    }
+        before = class;
+    });
     indexed
 }
 
 /// The FTS5 `MATCH` expression that finds every text with all words of the query, the last letters of each word open
 /// (`tat` finds `tattoo`). None if the query has no word at all.
 ///
-/// Every term is quoted, so nothing that a person types is taken for an operator.
+/// Every term is quoted and holds only letters and digits, so nothing that a person types is taken for an operator.
 pub fn query(text: &str) -> Option<String> {
-    let mut expression = Vec::new();
-    for word in text.unicode_words() {
-        let folded = fold(word);
-        let terms = terms(&folded);
-        let pairs = folded.chars().any(is_unspaced);
-        let quoted = terms.iter().map(|term| term.replace('"', "")).collect::<Vec<_>>();
-        match quoted.as_slice() {
-            [] => {}
-            // A single character of an unspaced script is the beginning of the pairs that it starts.
-            [one] if !pairs || one.chars().count() == 1 => expression.push(format!("\"{one}\" *")),
-            many => expression.push(format!("\"{}\"", many.join(" "))),
-        }
-    }
+    let expression: Vec<String> = runs(text)
+        .into_iter()
+        .map(|run| match run.characters.as_slice() {
+            characters if run.unspaced && characters.len() > 1 => {
+                let pairs: Vec<String> = characters.windows(2).map(|pair| pair.iter().collect()).collect();
+                format!("\"{}\"", pairs.join(" "))
+            }
+            characters => format!("\"{}\" *", characters.iter().collect::<String>()),
+        })
+        .collect();
     if expression.is_empty() { None } else { Some(expression.join(" ")) }
 }
 
 /// The text in pieces, each with whether it matches the query: for marking hits on the screen.
 ///
-/// At most about `chars_max` characters around the first hit; what is cut off is replaced by `…`.
+/// At most `chars_max` characters (as a person counts them) around the first hit; what is cut off is replaced by `…`.
+/// Put together, the pieces are the text or a stretch of it.
 pub fn snippet(text: &str, query: &str, chars_max: usize) -> Vec<(String, bool)> {
-    let wanted: Vec<String> = query.unicode_words().map(fold).collect();
-    let mut pieces: Vec<(String, bool)> = Vec::new();
-    let mut length_before_hit = None;
-    let mut length = 0;
-    for piece in text.split_word_bounds() {
-        let folded = fold(piece);
-        let hit = !folded.is_empty() && wanted.iter().any(|word| matches(&folded, word));
-        if hit && length_before_hit.is_none() {
-            length_before_hit = Some(length);
+    snippet::snippet(text, &runs(query), chars_max)
+}
+
+/// Letters and digits of one kind of script that stand together, folded.
+pub(crate) struct Run {
+    pub(crate) characters: Vec<char>,
+    /// Whether the script is written without spaces.
+    pub(crate) unspaced: bool,
+}
+
+fn runs(text: &str) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut before = Class::Separator;
+    fold(text, |character, class, _| {
+        if class != Class::Separator {
+            match runs.last_mut() {
+                Some(run) if before == class => run.characters.push(character),
+                _ => runs.push(Run { characters: vec![character], unspaced: class == Class::Unspaced }),
+            }
         }
-        length += piece.chars().count();
-        match pieces.last_mut() {
-            Some(last) if last.1 == hit => last.0.push_str(piece),
-            _ => pieces.push((piece.to_owned(), hit)),
+        before = class;
+    });
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation;
+
+    use super::*;
+
+    #[test]
+    fn text_becomes_folded_words_and_pairs() {
+        let check = |text, expected| assert_eq!(index(text), expected, "{text:?}");
+        check("Éléphant Zoë MÜLLER", "elephant zoe muller");
+        check("l'école, l’école", "l ecole l ecole");
+        check("Cœur de Straße, ΟΔΟΣ", "coeur de strasse οδοσ");
+        check("e\u{301}te\u{301} \u{fb01}n ½", "ete fin 1 2");
+        check("東京都", "東京 京都 都");
+        check("都", "都");
+        check("iPhone手机壳 v2", "iphone 手机 机壳 壳 v2");
+        check("ｶﾞｷﾞ한국어", "カキ キ한 한국 국어 어");
+        check("soft\u{ad}ware zero\u{200d}width", "software zerowidth");
+        check("👩‍👩‍👧 🇫🇷 🅰️ !? — …", "");
+        check("a_b 3.14 x@y.org", "a b 3 14 x y org");
+    }
+
+    #[test]
+    fn a_query_is_quoted_words_with_open_ends() {
+        let check = |text, expected: Option<&str>| assert_eq!(query(text).as_deref(), expected, "{text:?}");
+        check("Tat", Some(r#""tat" *"#));
+        check("deux mots", Some(r#""deux" * "mots" *"#));
+        check("都", Some(r#""都" *"#));
+        check("東京", Some(r#""東京""#));
+        check("東京都", Some(r#""東京 京都""#));
+        check("iPhone手机", Some(r#""iphone" * "手机""#));
+        check(r#"a" OR b*) NEAR(-c:^d"#, Some(r#""a" * "or" * "b" * "near" * "c" * "d" *"#));
+        check("👍 \"'*", None);
+    }
+
+    /// What the FTS5 expression means, evaluated here: a phrase is a row of neighbours, a star opens its last word.
+    fn finds(indexed: &str, expression: &str) -> bool {
+        let words: Vec<&str> = indexed.split(' ').filter(|word| !word.is_empty()).collect();
+        expression.split('"').skip(1).step_by(2).zip(expression.split('"').skip(2).step_by(2)).all(|(phrase, after)| {
+            let phrase: Vec<&str> = phrase.split(' ').collect();
+            let open = after.contains('*');
+            words.windows(phrase.len()).any(|window| {
+                window.iter().zip(&phrase).enumerate().all(|(at, (word, wanted))| {
+                    word == wanted || (open && at + 1 == phrase.len() && word.starts_with(wanted))
+                })
+            })
+        })
+    }
+
+    #[test]
+    fn unspaced_text_is_found_by_any_part_of_it() {
+        let check = |text, wanted, expected| {
+            let expression = query(wanted).expect("the cases have words");
+            assert_eq!(finds(&index(text), &expression), expected, "{wanted} in {text}");
+        };
+        for part in ["東", "京", "都", "東京", "京都", "東京都", "都に", "東京都に住む", "む"] {
+            check("私は東京都に住む。", part, true);
+        }
+        check("東京 京都", "東京都", false);
+        check("东京。都市", "京都", false);
+        check("สวัสดีครับ", "ครับ", true);
+        check("안녕하세요", "하세", true);
+        check("买了iPhone手机壳", "iphone", true);
+        check("买了iPhone手机壳", "手机壳", true);
+        check("买了iPhone手机壳", "iPhone手机壳", true);
+        check("tattoo", "too", false);
+    }
+
+    proptest! {
+        /// Whatever is typed, it is found by each of its words, cut at white space, and by each of its own prefixes.
+        #[test]
+        fn every_text_is_found_by_its_own_words(text in "\\PC{0,40}") {
+            let indexed = index(&text);
+            for word in text.split_whitespace() {
+                if let Some(expression) = query(word) {
+                    prop_assert!(finds(&indexed, &expression), "{word:?} in {text:?}: {expression} in {indexed:?}");
+                }
+            }
+        }
+
+        /// The words that Unicode sees are found too, in the scripts that people of one organisation mix.
+        #[test]
+        fn every_unicode_word_is_found(text in "[a-zA-Zé'’ぁ-ん一-龥가-힣ก-ฮ0-9 .,_-]{0,40}") {
+            let indexed = index(&text);
+            for word in text.unicode_words() {
+                let expression = query(word).expect("a Unicode word has letters or digits");
+                prop_assert!(finds(&indexed, &expression), "{word:?} in {text:?}: {expression} in {indexed:?}");
+            }
+        }
+
+        /// Terms hold nothing that FTS5 would read as its own syntax, and nothing that its tokenizer would split.
+        #[test]
+        fn terms_are_letters_and_digits(text in any::<String>()) {
+            prop_assert!(index(&text).chars().all(|c| c == ' ' || c.is_alphanumeric()));
+            let expression = query(&text).unwrap_or_default();
+            prop_assert!(expression.chars().all(|c| " *\"".contains(c) || c.is_alphanumeric()));
         }
     }
-    cut(pieces, length_before_hit.unwrap_or(0).saturating_sub(chars_max / 4), chars_max)
-}
-
-fn matches(folded: &str, word: &str) -> bool {
-    if word.chars().any(is_unspaced) { word.contains(folded) || folded.contains(word) } else { folded.starts_with(word) }
-}
-
-/// Keeps `chars_max` characters from `start` on.
-fn cut(pieces: Vec<(String, bool)>, start: usize, chars_max: usize) -> Vec<(String, bool)> {
-    let mut kept = Vec::new();
-    let mut at = 0;
-    let total: usize = pieces.iter().map(|piece| piece.0.chars().count()).sum();
-    for (text, hit) in pieces {
-        let count = text.chars().count();
-        let skip = start.saturating_sub(at);
-        let take = (start + chars_max).saturating_sub(at + skip);
-        let part: String = text.chars().skip(skip).take(take).collect();
-        at += count;
-        if !part.is_empty() {
-            kept.push((part, hit));
-        }
-    }
-    if start > 0 {
-        kept.insert(0, ("…".to_owned(), false));
-    }
-    if start + chars_max < total {
-        kept.push(("…".to_owned(), false));
-    }
-    kept
-}
-
-/// Lower case, compatibility forms resolved, accents gone.
-fn fold(word: &str) -> String {
-    word.nfkd()
-        .filter(|character| !is_combining_mark(*character))
-        .flat_map(char::to_lowercase)
-        // Lower-casing can bring a combining mark back (İ), and the index is cut at spaces.
-        .filter(|character| !is_combining_mark(*character) && !character.is_whitespace() && !character.is_control())
-        .nfc()
-        .collect()
-}
-
-/// One folded word as the terms that are indexed: itself, or its overlapping pairs.
-fn terms(folded: &str) -> Vec<String> {
-    if folded.is_empty() {
-        return Vec::new();
-    }
-    if !folded.chars().any(is_unspaced) {
-        return vec![folded.to_owned()];
-    }
-    let characters: Vec<char> = folded.chars().collect();
-    if characters.len() == 1 {
-        return vec![folded.to_owned()];
-    }
-    characters.windows(2).map(|pair| pair.iter().collect()).collect()
-}
-
-/// Whether a character belongs to a script that is written without spaces.
-fn is_unspaced(character: char) -> bool {
-    matches!(character as u32,
-        0x0E00..=0x0EFF          // Thai, Lao
-        | 0x1000..=0x109F        // Myanmar
-        | 0x1780..=0x17FF        // Khmer
-        | 0x2E80..=0x2FDF        // radicals
-        | 0x3040..=0x30FF        // Hiragana, Katakana
-        | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF // Han
-        | 0x1100..=0x11FF | 0xAC00..=0xD7AF // Hangul
-        | 0x20000..=0x3FFFF)
 }
