@@ -1,0 +1,189 @@
+//! Engine and store as one synchronous machine: what the driver drives and the simulation runs.
+//!
+//! [`Session::step`] is the whole rule: the engine decides, all its store actions commit in one transaction, and only
+//! then do the effects leave. If the transaction fails nothing leaves, the connection is given up, and the engine is
+//! built again from the store: what the engine believes and what is on the disk never part.
+
+use std::path::Path;
+
+use fil_engine::engine::Status;
+use fil_engine::jitter::Jitter;
+use fil_engine::outbox::{self, RowId};
+use fil_engine::{Action, Change, Engine, Input, Now};
+use fil_protocol::http::HistoryPage;
+use fil_protocol::{AccountId, ClientFrame, ConversationId, Seq};
+
+use crate::store::{OpenError, Reader, Store, StoreError};
+
+/// What the driver has to do after a step, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Open a socket: get a valid token first. Answered by `Input::Connected` or `Input::Disconnected`.
+    Connect,
+    /// Close the socket, if there is one. Not answered.
+    Close,
+    /// Send a frame on the open socket.
+    Send(ClientFrame),
+    /// Tell the screen.
+    Tell(Change),
+}
+
+/// What opening a session found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The cache was damaged or newer, and is being rebuilt. Nothing unsent was in it.
+    pub cache_rebuilt: bool,
+}
+
+/// What became of a history page.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Merged {
+    /// It is stored; tell the screen.
+    Applied(Vec<Effect>),
+    /// It is older than the cursor: ask again.
+    Stale,
+}
+
+/// One signed-in account on one device.
+pub struct Session {
+    store: Store,
+    engine: Engine,
+    client: String,
+    jitter: Jitter,
+    last_row: RowId,
+    rebuilt: bool,
+}
+
+impl Session {
+    /// Opens the databases in `folder` and starts an engine on them. `client` names the app in the server's log;
+    /// `seed` spreads retries and need not be secret.
+    pub fn open(
+        folder: &Path,
+        client: &str,
+        account: AccountId,
+        seed: u64,
+        now: Now,
+    ) -> Result<(Self, Opened), OpenError> {
+        let (store, cache_rebuilt) = Store::open(folder, account)?;
+        let mut jitter = Jitter::new(seed);
+        let engine = engine(&store, client, &mut jitter, now)?;
+        let last_row = store.last_row()?;
+        let client = client.to_owned();
+        let session = Self { store, engine, client, jitter, last_row, rebuilt: cache_rebuilt };
+        Ok((session, Opened { cache_rebuilt }))
+    }
+
+    /// Gives the engine its inputs, commits, and answers what has to be done. On an error nothing was stored, nothing
+    /// may be sent, and the connection is gone: the driver closes it.
+    pub fn step(&mut self, now: Now, inputs: Vec<Input>) -> Result<Vec<Effect>, StoreError> {
+        match self.try_step(now, inputs) {
+            Ok(effects) => Ok(effects),
+            Err(StoreError::CacheDamaged) => {
+                self.store.rebuild_cache()?;
+                self.rebuilt = true;
+                self.restart(now)?;
+                Err(StoreError::CacheDamaged)
+            }
+            Err(error) => {
+                self.restart(now)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn try_step(&mut self, now: Now, inputs: Vec<Input>) -> Result<Vec<Effect>, StoreError> {
+        let mut pending: std::collections::VecDeque<Input> = inputs.into();
+        let mut writes = Vec::new();
+        let mut effects = Vec::new();
+        let mut changes = std::collections::BTreeSet::new();
+        while let Some(input) = pending.pop_front() {
+            for action in self.engine.step(now, input) {
+                match action {
+                    Action::Store(write) => writes.push(write),
+                    Action::LoadJournal { after } => {
+                        // What this step has settled so far must be in the journal before it is read.
+                        self.store.apply(&std::mem::take(&mut writes))?;
+                        pending.push_front(Input::Journal(self.store.journal(after)?));
+                    }
+                    Action::Connect => effects.push(Effect::Connect),
+                    Action::Close => effects.push(Effect::Close),
+                    Action::Send(frame) => effects.push(Effect::Send(frame)),
+                    Action::Tell(change) => {
+                        changes.insert(change);
+                    }
+                }
+            }
+        }
+        self.store.apply(&writes)?;
+        effects.extend(changes.into_iter().map(Effect::Tell));
+        Ok(effects)
+    }
+
+    /// Builds the engine again from the store.
+    fn restart(&mut self, now: Now) -> Result<(), StoreError> {
+        self.engine = engine(&self.store, &self.client, &mut self.jitter, now)?;
+        self.last_row = self.last_row.max(self.store.last_row()?);
+        Ok(())
+    }
+
+    /// When the session wants `Input::Tick`, by the monotonic clock.
+    pub fn deadline(&self) -> Option<u64> {
+        self.engine.deadline()
+    }
+
+    /// What the screen says about the connection.
+    pub fn status(&self) -> Status {
+        self.engine.status()
+    }
+
+    /// Whether the cache was rebuilt since the session was opened.
+    pub fn cache_rebuilt(&self) -> bool {
+        self.rebuilt
+    }
+
+    /// Whether the outbox takes another command.
+    pub fn has_room(&self) -> bool {
+        self.engine.status().waiting < outbox::ROWS_MAX
+    }
+
+    /// A new row id for `Input::Enqueue` and `Input::Retry`.
+    pub fn next_row(&mut self) -> RowId {
+        self.last_row = RowId(self.last_row.0 + 1);
+        self.last_row
+    }
+
+    /// Keeps what is in a composer.
+    pub fn save_draft(
+        &mut self,
+        now: Now,
+        conversation: ConversationId,
+        text: &str,
+    ) -> Result<Vec<Effect>, StoreError> {
+        self.store.save_draft(conversation, text, now.wall_ms)?;
+        Ok(vec![Effect::Tell(Change::Conversations)])
+    }
+
+    /// Merges the page of older items that was asked for with this `before`.
+    pub fn merge_history(
+        &mut self,
+        conversation: ConversationId,
+        before: Seq,
+        page: &HistoryPage,
+    ) -> Result<Merged, StoreError> {
+        if self.store.merge_history(conversation, before, page)? {
+            Ok(Merged::Applied(vec![Effect::Tell(Change::Timeline(conversation))]))
+        } else {
+            Ok(Merged::Stale)
+        }
+    }
+
+    /// A reader of both databases.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        self.store.reader()
+    }
+}
+
+fn engine(store: &Store, client: &str, jitter: &mut Jitter, now: Now) -> Result<Engine, StoreError> {
+    let snapshot = store.snapshot(jitter.generation(now.wall_ms))?;
+    Ok(Engine::new(client, snapshot, jitter.seed(), now))
+}

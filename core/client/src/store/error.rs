@@ -1,0 +1,61 @@
+//! What can go wrong with a database, classified by what happens next.
+
+use rusqlite::ErrorCode;
+
+/// Why a database could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full: nothing of the step was stored. Free some room and try again.
+    #[error("the disk is full")]
+    DiskFull,
+    /// The cache is damaged. The session moves it aside and builds it again.
+    #[error("the cache is damaged")]
+    CacheDamaged,
+    /// Another process holds the database.
+    #[error("another process is using the database")]
+    Locked,
+    /// Anything else: a failing disk, or a defect.
+    #[error("the database failed: {0}")]
+    Failed(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::DiskFull,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::CacheDamaged,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// Why a profile's databases could not be opened. In every case nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The precious database was written by a newer version of Fil.
+    #[error(
+        "the profile was written by a newer version of Fil (schema {found}, this version knows {known}): update Fil"
+    )]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// The precious database is damaged.
+    #[error("the profile's database local.db is damaged ({detail}): restore it from a copy, or remove the profile")]
+    Damaged {
+        /// What SQLite says.
+        detail: String,
+    },
+    /// SQLite is too old to be trusted with a write-ahead log.
+    #[error("SQLite {0} is too old: at least 3.51.3 is needed")]
+    SqliteTooOld(String),
+    /// The folder or a file in it cannot be used.
+    #[error("the profile's folder cannot be used: {0}")]
+    Folder(#[from] std::io::Error),
+    /// Anything that also can go wrong later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

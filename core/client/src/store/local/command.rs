@@ -1,0 +1,161 @@
+//! Commands: the outbox, the rejected, and the journal of the last seven days, told apart by `state`.
+//!
+//! The row id is the order of pressing send. A number belongs to the device's present generation; rows of an earlier
+//! generation have none.
+
+use fil_engine::outbox::{Row, RowId};
+use fil_protocol::{Command, ErrorCode, Seq};
+use rusqlite::types::Type;
+use rusqlite::{Connection, params};
+
+macro_rules! table {
+    () => {
+        "CREATE TABLE command (
+            row INTEGER PRIMARY KEY AUTOINCREMENT,
+            no INTEGER UNIQUE,
+            state TEXT NOT NULL CHECK (state IN ('waiting', 'rejected', 'settled')),
+            conversation BLOB NOT NULL,
+            message BLOB,
+            body TEXT NOT NULL,
+            written_at_ms INTEGER NOT NULL,
+            reason TEXT,
+            seq INTEGER,
+            settled_at_ms INTEGER
+        ) STRICT;
+        CREATE INDEX command_by_conversation ON command (conversation, row);
+        CREATE INDEX command_by_time ON command (settled_at_ms) WHERE state = 'settled';"
+    };
+}
+pub(super) use table;
+
+/// Where a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It waits in the outbox.
+    Waiting,
+    /// It was refused, and waits for a person to decide.
+    Rejected(ErrorCode),
+    /// It was applied as this event, and stays in the journal for a week. 0: the server no longer says which.
+    ///
+    /// A settled message is drawn from here only while its event is still to come, that is while its number is above
+    /// the conversation's cursor (or the conversation is not cached yet). At or below the cursor the cache speaks: the
+    /// item is there, or it lies in a stretch that is not kept.
+    Settled(Seq),
+}
+
+/// A row as the screen needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The row.
+    pub row: RowId,
+    /// Where it stands.
+    pub state: State,
+    /// What it asks for.
+    pub command: Command,
+    /// When it was written, by the wall clock.
+    pub written_at_ms: u64,
+    /// Whether it was ever transmitted.
+    pub transmitted: bool,
+}
+
+/// The columns that [`Written::read`] takes.
+pub(crate) const WRITTEN: &str = "row, state, body, written_at_ms, no, reason, seq";
+
+impl Written {
+    /// Reads a row selected with [`WRITTEN`].
+    pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let state = match row.get_ref(1)?.as_str()? {
+            "waiting" => State::Waiting,
+            "rejected" => State::Rejected(from_json(row, 5)?),
+            _ => State::Settled(Seq(row.get(6)?)),
+        };
+        Ok(Self {
+            row: RowId(row.get(0)?),
+            state,
+            command: from_json(row, 2)?,
+            written_at_ms: row.get(3)?,
+            transmitted: row.get::<_, Option<u64>>(4)?.is_some(),
+        })
+    }
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("commands and codes are plain data, which always encode")
+}
+
+/// The rows that wait, those with a number first, by number.
+pub(crate) fn waiting(db: &Connection) -> rusqlite::Result<Vec<Row>> {
+    let sql = "SELECT row, no, body FROM main.command WHERE state = 'waiting' ORDER BY no IS NULL, no, row";
+    let mut statement = db.prepare(sql)?;
+    let rows = statement
+        .query_map([], |row| Ok(Row { row: RowId(row.get(0)?), no: row.get(1)?, command: from_json(row, 2)? }))?;
+    rows.collect()
+}
+
+/// The highest row id ever given out.
+pub(crate) fn last_row(db: &Connection) -> rusqlite::Result<RowId> {
+    let sql = "SELECT coalesce((SELECT seq FROM main.sqlite_sequence WHERE name = 'command'), 0)";
+    db.query_row(sql, [], |row| row.get(0)).map(RowId)
+}
+
+/// The journal rows with a higher number than this, by number.
+pub(crate) fn journal(db: &Connection, after: u64) -> rusqlite::Result<Vec<(RowId, u64, Command)>> {
+    let sql = "SELECT row, no, body FROM main.command WHERE state = 'settled' AND no > ? ORDER BY no";
+    let mut statement = db.prepare(sql)?;
+    let rows = statement.query_map([after], |row| Ok((RowId(row.get(0)?), row.get(1)?, from_json(row, 2)?)))?;
+    rows.collect()
+}
+
+pub(crate) fn insert(db: &Connection, row: RowId, command: &Command, wall_ms: u64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO main.command (row, state, conversation, message, body, written_at_ms)
+               VALUES (?, 'waiting', ?, ?, ?, ?)";
+    let conversation = command.conversation();
+    let message = command.message();
+    let message = message.as_ref().map(|id| id.as_bytes());
+    db.prepare_cached(sql)?
+        .execute(params![row.0, conversation.as_bytes(), message, to_json(command), wall_ms])
+        .map(drop)
+}
+
+pub(crate) fn rewrite(db: &Connection, row: RowId, command: &Command) -> rusqlite::Result<()> {
+    db.execute("UPDATE main.command SET body = ? WHERE row = ?", params![to_json(command), row.0]).map(drop)
+}
+
+pub(crate) fn remove(db: &Connection, row: RowId) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM main.command WHERE row = ?", [row.0]).map(drop)
+}
+
+pub(crate) fn number(db: &Connection, row: RowId, no: u64) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE main.command SET no = ? WHERE row = ?")?.execute(params![no, row.0]).map(drop)
+}
+
+pub(crate) fn settle(db: &Connection, row: RowId, seq: Seq, wall_ms: u64) -> rusqlite::Result<()> {
+    let sql = "UPDATE main.command SET state = 'settled', seq = ?, settled_at_ms = ? WHERE row = ?";
+    db.prepare_cached(sql)?.execute(params![seq.0, wall_ms, row.0]).map(drop)
+}
+
+pub(crate) fn reject(db: &Connection, row: RowId, code: ErrorCode) -> rusqlite::Result<()> {
+    let sql = "UPDATE main.command SET state = 'rejected', reason = ?, no = NULL WHERE row = ?";
+    db.execute(sql, params![to_json(&code), row.0]).map(drop)
+}
+
+pub(crate) fn reopen(db: &Connection, after: u64) -> rusqlite::Result<()> {
+    let sql = "UPDATE main.command SET state = 'waiting', seq = NULL, settled_at_ms = NULL
+               WHERE state = 'settled' AND no > ?";
+    db.execute(sql, [after]).map(drop)
+}
+
+pub(crate) fn forget_numbers(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("UPDATE main.command SET no = NULL WHERE no IS NOT NULL", []).map(drop)
+}
+
+pub(crate) fn prune(db: &Connection, before_ms: u64) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM main.command WHERE state = 'settled' AND settled_at_ms < ?";
+    db.prepare_cached(sql)?.execute([before_ms]).map(drop)
+}

@@ -1,0 +1,12 @@
+//! `local.db`: precious and tiny. What exists nowhere else: the device's numbers, the outbox, drafts, read marks.
+
+pub mod command;
+pub mod device;
+pub mod draft;
+pub mod read_mark;
+
+use super::schema::Migrations;
+
+/// The schema, version by version. Changes are only ever additions, so that a newer file stays readable.
+pub(super) const MIGRATIONS: Migrations =
+    &[concat!(device::table!(), command::table!(), draft::table!(), read_mark::table!())];

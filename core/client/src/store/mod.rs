@@ -1,0 +1,256 @@
+//! The client's two databases behind one writing connection.
+//!
+//! `local.db` is precious: it holds what exists nowhere else, and is synced to the disk with every commit. `cache.db`
+//! is disposable: it holds what the server can give again. It is attached to the same connection, so a step is one
+//! transaction; across a power cut the two files may end at different steps, and every combination is sound: cursors
+//! live with their events, and an acknowledged command is drawn from the journal until its event is cached.
+//!
+//! A damaged or newer cache is moved aside and built again. A damaged or newer `local.db` is refused, untouched.
+//! There is one writer; [`Reader`]s see the last commit and never block it.
+
+pub(crate) mod cache;
+mod error;
+pub(crate) mod local;
+pub(crate) mod read;
+mod schema;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fil_engine::outbox::{Kept, RowId};
+use fil_engine::sync::Cursors;
+use fil_engine::{Snapshot, StoreAction};
+use fil_protocol::http::HistoryPage;
+use fil_protocol::{AccountEntry, AccountId, Command, ConversationId, Generation, KnownAccountEntry, Seq};
+use rusqlite::{Connection, TransactionBehavior, params};
+
+pub use error::{OpenError, StoreError};
+use local::{command, device, draft, read_mark};
+
+/// The writer.
+pub struct Store {
+    folder: PathBuf,
+    me: AccountId,
+    db: Connection,
+}
+
+/// A reader of both databases, as of the last commit.
+pub struct Reader {
+    /// The connection, with `main` = `local.db` and `cache` = `cache.db`.
+    pub(crate) db: Connection,
+    /// The signed-in account.
+    pub(crate) me: AccountId,
+}
+
+impl Store {
+    /// Opens the databases of a profile, making those that are missing. Answers whether the cache had to be rebuilt.
+    pub fn open(folder: &Path, me: AccountId) -> Result<(Self, bool), OpenError> {
+        schema::check_sqlite()?;
+        fs::create_dir_all(folder)?;
+        let db = open_local(&folder.join("local.db"))?;
+        let mut store = Self { folder: folder.to_owned(), me, db };
+        let rebuilt = match store.attach_cache() {
+            Ok(()) => false,
+            Err(StoreError::CacheDamaged) => {
+                store.rebuild_cache()?;
+                true
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok((store, rebuilt))
+    }
+
+    /// Opens, checks and migrates `cache.db` on a connection of its own, then attaches it.
+    fn attach_cache(&mut self) -> Result<(), StoreError> {
+        let path = self.folder.join("cache.db");
+        let known = cache::MIGRATIONS.len() as i64;
+        let mut cache = schema::open(&path, "NORMAL")?;
+        if schema::version(&cache)? > known {
+            return Err(StoreError::CacheDamaged);
+        }
+        schema::migrate(&mut cache, cache::MIGRATIONS)?;
+        // Reads a page of every table and index; a full check would take seconds on a large cache.
+        cache.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
+        drop(cache);
+        self.db.execute("ATTACH DATABASE ? AS cache", params![path.to_string_lossy()])?;
+        self.db.pragma_update(Some("cache"), "synchronous", "NORMAL")?;
+        self.db.pragma_update(Some("cache"), "secure_delete", true)?;
+        cache::state::load(&self.db)?;
+        Ok(())
+    }
+
+    /// Moves the cache aside and begins an empty one. Nothing unsent is in it.
+    pub fn rebuild_cache(&mut self) -> Result<(), StoreError> {
+        let attached =
+            self.db.query_row("SELECT count(*) FROM pragma_database_list WHERE name = 'cache'", [], |row| {
+                row.get::<_, i64>(0)
+            })?;
+        if attached > 0 {
+            self.db.execute("DETACH DATABASE cache", [])?;
+        }
+        let aside = |name: &str| (self.folder.join(name), self.folder.join(format!("damaged-{name}")));
+        for name in ["cache.db", "cache.db-wal", "cache.db-shm"] {
+            let (from, to) = aside(name);
+            if from.exists() && fs::rename(&from, &to).is_err() {
+                // What cannot be moved must at least not be used.
+                let _ = fs::remove_file(&from);
+            }
+        }
+        self.attach_cache()
+    }
+
+    /// Everything that an engine begins with. `first` names the generation of a new profile.
+    pub fn snapshot(&self, first: Generation) -> Result<Snapshot, StoreError> {
+        let device = device::load(&self.db, first)?;
+        let state = cache::state::load(&self.db)?;
+        let conversations = cache::conversation::cursors(&self.db)?;
+        Ok(Snapshot {
+            outbox: Kept {
+                generation: device.generation,
+                epoch: device.epoch,
+                last_no: device.last_no,
+                acknowledged: device.acknowledged,
+                rows: command::waiting(&self.db)?,
+            },
+            cursors: match state {
+                Some((epoch, horizon, account_rev)) => {
+                    Cursors { epoch: Some(epoch), horizon, account_rev, conversations }
+                }
+                None => Cursors::default(),
+            },
+            read_marks: read_mark::all(&self.db)?,
+        })
+    }
+
+    /// The highest outbox row id ever given out.
+    pub fn last_row(&self) -> Result<RowId, StoreError> {
+        Ok(command::last_row(&self.db)?)
+    }
+
+    /// The journal rows with a higher number than this.
+    pub fn journal(&self, after: u64) -> Result<Vec<(RowId, u64, Command)>, StoreError> {
+        Ok(command::journal(&self.db, after)?)
+    }
+
+    /// Carries out the store actions of one step: all of them or none.
+    pub fn apply(&mut self, actions: &[StoreAction]) -> Result<(), StoreError> {
+        if actions.is_empty() {
+            return Ok(());
+        }
+        let me = self.me;
+        self.write(|db| actions.iter().try_for_each(|action| apply(db, me, action)))
+    }
+
+    /// Keeps a draft.
+    pub fn save_draft(&mut self, conversation: ConversationId, text: &str, wall_ms: u64) -> Result<(), StoreError> {
+        self.write(|db| draft::save(db, conversation, text, wall_ms))
+    }
+
+    /// Merges a page of older items. Answers false if the page is older than the cursor and has to be asked for again.
+    pub fn merge_history(
+        &mut self,
+        conversation: ConversationId,
+        before: Seq,
+        page: &HistoryPage,
+    ) -> Result<bool, StoreError> {
+        self.write(|db| cache::window::merge(db, conversation, before, page))
+    }
+
+    fn write<T>(&mut self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = change(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// A reader of both databases. Open a few and keep them: opening costs about a millisecond.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        let db = schema::open_reader(&self.folder.join("local.db"))?;
+        let cache = format!("file:{}?mode=ro", uri_path(&self.folder.join("cache.db")));
+        db.execute("ATTACH DATABASE ? AS cache", params![cache])?;
+        Ok(Reader { db, me: self.me })
+    }
+}
+
+/// Opens `local.db`, or says why it is better left alone.
+fn open_local(path: &Path) -> Result<Connection, OpenError> {
+    let known = local::MIGRATIONS.len() as i64;
+    let damaged = |error: StoreError| match error {
+        StoreError::CacheDamaged => OpenError::Damaged { detail: "it is not a database, or not whole".to_owned() },
+        other => OpenError::Store(other),
+    };
+    let existed = path.exists();
+    if existed {
+        // Looked at read-only first: what is refused must not be touched.
+        let reader = schema::open_reader(path).map_err(StoreError::from).map_err(damaged)?;
+        let found = schema::version(&reader).map_err(StoreError::from).map_err(damaged)?;
+        if found > known {
+            return Err(OpenError::Newer { found, known });
+        }
+        let verdict: String = reader
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(StoreError::from)
+            .map_err(damaged)?;
+        if verdict != "ok" {
+            return Err(OpenError::Damaged { detail: verdict });
+        }
+        drop(reader);
+        if found < known && found > 0 {
+            fs::copy(path, path.with_extension(format!("db.v{found}")))?;
+        }
+    }
+    let mut db = schema::open(path, "FULL").map_err(StoreError::from).map_err(damaged)?;
+    schema::migrate(&mut db, local::MIGRATIONS).map_err(StoreError::from).map_err(damaged)?;
+    Ok(db)
+}
+
+/// A path as SQLite's URI file names want it.
+fn uri_path(path: &Path) -> String {
+    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+}
+
+fn apply(db: &Connection, me: AccountId, action: &StoreAction) -> rusqlite::Result<()> {
+    match action {
+        StoreAction::InsertCommand { row, command, wall_ms } => {
+            command::insert(db, *row, command, *wall_ms)?;
+            if matches!(command, Command::SendMessage { .. }) {
+                draft::save(db, command.conversation(), "", *wall_ms)?;
+            }
+            Ok(())
+        }
+        StoreAction::RewriteCommand { row, command } => command::rewrite(db, *row, command),
+        StoreAction::RemoveCommand { row } => command::remove(db, *row),
+        StoreAction::NumberCommand { row, no } => {
+            command::number(db, *row, *no)?;
+            device::set_last_no(db, *no)
+        }
+        StoreAction::SettleCommand { row, seq, wall_ms } => command::settle(db, *row, *seq, *wall_ms),
+        StoreAction::RejectCommand { row, code } => command::reject(db, *row, *code),
+        StoreAction::ReopenJournal { after } => command::reopen(db, *after),
+        StoreAction::StartGeneration { generation } => {
+            command::forget_numbers(db)?;
+            device::start_generation(db, *generation)
+        }
+        StoreAction::SetEpoch { epoch } => device::set_epoch(db, *epoch),
+        StoreAction::SetAcknowledged { no } => device::set_acknowledged(db, *no),
+        StoreAction::PruneJournal { before_ms } => command::prune(db, *before_ms),
+        StoreAction::SetReadMark { conversation, seq } => read_mark::set(db, *conversation, *seq),
+        StoreAction::ClearReadMark { conversation } => read_mark::clear(db, *conversation),
+        StoreAction::ApplyEvents { conversation, events } => cache::event::apply(db, me, *conversation, events),
+        StoreAction::ApplyWindow(window) => cache::window::apply(db, window),
+        StoreAction::ApplyAccount(changes) => {
+            for entry in &changes.entries {
+                match entry {
+                    AccountEntry::Known(KnownAccountEntry::Conversation(entry)) if entry.member => {
+                        cache::conversation::enter(db, entry)?;
+                    }
+                    AccountEntry::Known(_) | AccountEntry::Unknown(_) => {}
+                }
+            }
+            cache::state::set_account_rev(db, changes.rev)
+        }
+        StoreAction::ForgetConversation { conversation } => cache::conversation::forget(db, *conversation),
+        StoreAction::ResetCache { epoch } => cache::state::reset(db, *epoch),
+        StoreAction::SetHorizon { horizon } => cache::state::set_horizon(db, *horizon),
+    }
+}

@@ -1,0 +1,1 @@
+//! Reading: the rows that views are made of, one file per noun.

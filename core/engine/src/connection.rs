@@ -1,0 +1,342 @@
+//! The connection: when to open it, when to give it up, and when to try again.
+//!
+//! | input | who sends it |
+//! |---|---|
+//! | `connect_now`, `woke` | the person, the system |
+//! | `connected`, `disconnected` | the transport |
+//! | `received`, `welcomed`, `caught_up`, `commands_waiting` | the engine, about frames |
+//! | `tick` | the driver, at `deadline` |
+//!
+//! A socket that says it is open proves nothing (half-open after sleep, rows 46 and 47 of the failure catalogue), so
+//! silence is answered by a ping and continued silence by a new connection. Attempts are spread with full jitter, and
+//! the back-off starts again only after the connection has been caught up and stable for a while: a server that
+//! accepts and drops must not be hammered.
+
+use fil_protocol::{Class, ErrorCode, ProtocolError};
+
+use crate::jitter::Jitter;
+
+/// Longest first delay, in milliseconds.
+const FIRST_DELAY_MS: u64 = 2_000;
+/// Shortest delay, in milliseconds.
+const DELAY_MS_MIN: u64 = 300;
+/// Longest delay, in milliseconds.
+const DELAY_MS_MAX: u64 = 60_000;
+/// How long an attempt may take, token refresh included, in milliseconds.
+const ATTEMPT_MS_MAX: u64 = 30_000;
+/// How long the server may take to answer `hello`, in milliseconds.
+const WELCOME_MS_MAX: u64 = 10_000;
+/// Silence after which the client asks whether anybody is there, in milliseconds.
+const SILENCE_MS: u64 = 25_000;
+/// How long the answer to that may take, in milliseconds.
+const PONG_MS_MAX: u64 = 10_000;
+/// The same after waking up, in milliseconds.
+const PROBE_MS_MAX: u64 = 3_000;
+/// How long the server may be silent while commands await their verdicts, in milliseconds.
+const VERDICT_MS_MAX: u64 = 8_000;
+/// How long a caught-up connection has to last before the back-off starts again at the beginning, in milliseconds.
+const STABLE_MS: u64 = 30_000;
+
+/// Why only a person, or another version, can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The server ended the session.
+    SignedOut,
+    /// The account was disabled.
+    AccountDisabled,
+    /// This app is too old for the server.
+    UpdateApp,
+    /// The server is too old for this app.
+    UpdateServer,
+}
+
+/// What the driver has to do about the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Open a socket.
+    Connect,
+    /// Close the socket: it is regarded as gone.
+    Close,
+    /// Send a ping.
+    Ping,
+}
+
+/// Where the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// There is none; the next attempt is due then.
+    Waiting {
+        /// When, by the monotonic clock.
+        until_ms: u64,
+    },
+    /// An attempt is under way.
+    Connecting {
+        /// When it is given up.
+        until_ms: u64,
+    },
+    /// The socket is open and `hello` is sent.
+    Greeting {
+        /// When it is given up.
+        until_ms: u64,
+    },
+    /// The server has answered `hello`.
+    Open {
+        /// Whether everything that the server named is here.
+        caught_up: bool,
+    },
+    /// Only a person, or another version, can go on.
+    Stopped(StopReason),
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    phase: Phase,
+    /// Attempts since the last stable connection; the back-off doubles with each.
+    attempts: u32,
+    /// Since when the connection is open and caught up.
+    stable_since_ms: Option<u64>,
+    /// When the last frame came.
+    heard_ms: u64,
+    /// When an unanswered ping, or an unanswered command, makes the connection dead.
+    dead_ms: Option<u64>,
+    pinged: bool,
+}
+
+impl Connection {
+    /// A connection that is due at once.
+    pub fn new(monotonic_ms: u64) -> Self {
+        let phase = Phase::Waiting { until_ms: monotonic_ms };
+        Self { phase, attempts: 0, stable_since_ms: None, heard_ms: monotonic_ms, dead_ms: None, pinged: false }
+    }
+
+    /// Where it stands.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether frames can be sent: `hello` has been answered.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open { .. })
+    }
+
+    /// When `tick` has something to do.
+    pub fn deadline(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Waiting { until_ms } | Phase::Connecting { until_ms } | Phase::Greeting { until_ms } => {
+                Some(until_ms)
+            }
+            Phase::Open { .. } => Some(self.dead_ms.unwrap_or(self.heard_ms + SILENCE_MS)),
+            Phase::Stopped(_) => None,
+        }
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now_ms: u64, jitter: &mut Jitter) -> Option<Step> {
+        match self.phase {
+            Phase::Waiting { until_ms } if now_ms >= until_ms => {
+                self.attempts = self.attempts.saturating_add(1);
+                self.phase = Phase::Connecting { until_ms: now_ms + ATTEMPT_MS_MAX };
+                Some(Step::Connect)
+            }
+            Phase::Connecting { until_ms } | Phase::Greeting { until_ms } if now_ms >= until_ms => {
+                self.wait(now_ms, 0, jitter);
+                Some(Step::Close)
+            }
+            Phase::Open { .. } => self.listen(now_ms, jitter),
+            _ => None,
+        }
+    }
+
+    fn listen(&mut self, now_ms: u64, jitter: &mut Jitter) -> Option<Step> {
+        if self.dead_ms.is_some_and(|dead_ms| now_ms >= dead_ms) {
+            self.wait(now_ms, 0, jitter);
+            return Some(Step::Close);
+        }
+        if !self.pinged && now_ms >= self.heard_ms + SILENCE_MS {
+            return self.ping(now_ms, PONG_MS_MAX);
+        }
+        None
+    }
+
+    fn ping(&mut self, now_ms: u64, limit_ms: u64) -> Option<Step> {
+        self.pinged = true;
+        let dead_ms = now_ms + limit_ms;
+        self.dead_ms = Some(self.dead_ms.map_or(dead_ms, |known| known.min(dead_ms)));
+        Some(Step::Ping)
+    }
+
+    /// There may be a network now. An attempt that waits is made at once; an open socket is probed.
+    pub fn connect_now(&mut self, now_ms: u64, jitter: &mut Jitter) -> Option<Step> {
+        match self.phase {
+            Phase::Waiting { .. } => {
+                self.phase = Phase::Waiting { until_ms: now_ms };
+                self.tick(now_ms, jitter)
+            }
+            Phase::Stopped(StopReason::UpdateApp | StopReason::UpdateServer) => {
+                self.phase = Phase::Waiting { until_ms: now_ms };
+                self.tick(now_ms, jitter)
+            }
+            Phase::Open { .. } => self.ping(now_ms, PROBE_MS_MAX),
+            _ => None,
+        }
+    }
+
+    /// The socket is open: `hello` goes out now.
+    pub fn connected(&mut self, now_ms: u64) -> bool {
+        if !matches!(self.phase, Phase::Connecting { .. }) {
+            return false;
+        }
+        self.phase = Phase::Greeting { until_ms: now_ms + WELCOME_MS_MAX };
+        true
+    }
+
+    /// Anything came from the server.
+    pub fn received(&mut self, now_ms: u64) {
+        self.heard_ms = now_ms;
+        self.dead_ms = None;
+        self.pinged = false;
+        if self.stable_since_ms.is_some_and(|since_ms| now_ms >= since_ms + STABLE_MS) {
+            self.attempts = 0;
+        }
+    }
+
+    /// `welcome` came.
+    pub fn welcomed(&mut self) {
+        self.phase = Phase::Open { caught_up: false };
+    }
+
+    /// Whether everything that the server named is here. Answers whether that is news.
+    pub fn caught_up(&mut self, now_ms: u64, caught_up: bool) -> bool {
+        match self.phase {
+            Phase::Open { caught_up: before } if before != caught_up => {
+                self.phase = Phase::Open { caught_up };
+                if caught_up {
+                    self.stable_since_ms.get_or_insert(now_ms);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Commands were sent and await their verdicts: silence from now on is suspicious sooner.
+    pub fn commands_waiting(&mut self, now_ms: u64) {
+        self.dead_ms.get_or_insert(now_ms + VERDICT_MS_MAX);
+    }
+
+    /// There is no socket any more, or the server has said that there should not be.
+    pub fn disconnected(&mut self, now_ms: u64, error: Option<&ProtocolError>, jitter: &mut Jitter) {
+        if matches!(self.phase, Phase::Stopped(_)) {
+            return;
+        }
+        let stable = self.stable_since_ms.is_some_and(|since_ms| now_ms >= since_ms + STABLE_MS);
+        if stable {
+            self.attempts = 0;
+        }
+        match error.map(|error| (error.code, error.code.class())) {
+            Some((ErrorCode::AccountDisabled, _)) => self.stop(StopReason::AccountDisabled),
+            Some((_, Class::SignIn)) => self.stop(StopReason::SignedOut),
+            Some((ErrorCode::ClientTooNew, _)) => self.stop(StopReason::UpdateServer),
+            Some((_, Class::Update)) => self.stop(StopReason::UpdateApp),
+            _ => self.wait(now_ms, error.and_then(|error| error.retry_after_ms).unwrap_or(0), jitter),
+        }
+    }
+
+    fn stop(&mut self, reason: StopReason) {
+        self.phase = Phase::Stopped(reason);
+        self.stable_since_ms = None;
+        self.dead_ms = None;
+    }
+
+    /// Full jitter between a floor and a ceiling that doubles; never sooner than the server asked for.
+    fn wait(&mut self, now_ms: u64, retry_after_ms: u64, jitter: &mut Jitter) {
+        let doublings = self.attempts.saturating_sub(1).min(16);
+        let ceiling_ms = (FIRST_DELAY_MS << doublings).min(DELAY_MS_MAX);
+        let delay_ms = jitter.between(DELAY_MS_MIN, ceiling_ms).max(retry_after_ms);
+        self.phase = Phase::Waiting { until_ms: now_ms + delay_ms };
+        self.stable_since_ms = None;
+        self.dead_ms = None;
+        self.pinged = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(now_ms: u64, jitter: &mut Jitter) -> Connection {
+        let mut connection = Connection::new(now_ms);
+        assert_eq!(connection.tick(now_ms, jitter), Some(Step::Connect));
+        assert!(connection.connected(now_ms));
+        connection.received(now_ms);
+        connection.welcomed();
+        connection
+    }
+
+    #[test]
+    fn silence_is_answered_by_a_ping_and_more_silence_by_a_new_connection() {
+        let jitter = &mut Jitter::new(1);
+        let mut connection = open(0, jitter);
+        assert_eq!(connection.deadline(), Some(SILENCE_MS));
+        assert_eq!(connection.tick(SILENCE_MS, jitter), Some(Step::Ping));
+        assert_eq!(connection.tick(SILENCE_MS + PONG_MS_MAX - 1, jitter), None);
+        assert_eq!(connection.tick(SILENCE_MS + PONG_MS_MAX, jitter), Some(Step::Close));
+        assert!(matches!(connection.phase(), Phase::Waiting { .. }));
+    }
+
+    #[test]
+    fn after_sleep_an_open_socket_has_three_seconds_to_prove_itself() {
+        let jitter = &mut Jitter::new(1);
+        let mut connection = open(0, jitter);
+        assert_eq!(connection.connect_now(1_000, jitter), Some(Step::Ping));
+        assert_eq!(connection.deadline(), Some(1_000 + PROBE_MS_MAX));
+        connection.received(1_500);
+        assert_eq!(connection.tick(1_000 + PROBE_MS_MAX, jitter), None);
+    }
+
+    #[test]
+    fn the_back_off_doubles_until_a_connection_was_stable() {
+        let jitter = &mut Jitter::new(7);
+        let mut connection = Connection::new(0);
+        let mut now_ms = 0;
+        let mut longest_ms = 0;
+        for _ in 0..12 {
+            assert_eq!(connection.tick(now_ms, jitter), Some(Step::Connect));
+            connection.disconnected(now_ms, None, jitter);
+            let due_ms = connection.deadline().unwrap();
+            assert!((DELAY_MS_MIN..=DELAY_MS_MAX).contains(&(due_ms - now_ms)));
+            longest_ms = longest_ms.max(due_ms - now_ms);
+            now_ms = due_ms;
+        }
+        assert!(longest_ms > 10_000, "the ceiling never grew: {longest_ms}");
+
+        connection.tick(now_ms, jitter);
+        connection.connected(now_ms);
+        connection.welcomed();
+        connection.caught_up(now_ms, true);
+        connection.disconnected(now_ms + STABLE_MS, None, jitter);
+        assert!(connection.deadline().unwrap() <= now_ms + STABLE_MS + FIRST_DELAY_MS);
+    }
+
+    #[test]
+    fn the_server_decides_when_and_whether_to_come_back() {
+        let cases = [
+            (ErrorCode::AccountDisabled, Phase::Stopped(StopReason::AccountDisabled)),
+            (ErrorCode::DeviceRevoked, Phase::Stopped(StopReason::SignedOut)),
+            (ErrorCode::Unauthorised, Phase::Stopped(StopReason::SignedOut)),
+            (ErrorCode::ClientTooOld, Phase::Stopped(StopReason::UpdateApp)),
+            (ErrorCode::ClientTooNew, Phase::Stopped(StopReason::UpdateServer)),
+        ];
+        let jitter = &mut Jitter::new(3);
+        for (code, expected) in cases {
+            let mut connection = open(0, jitter);
+            connection.disconnected(0, Some(&ProtocolError::new(code, "")), jitter);
+            assert_eq!(connection.phase(), expected);
+        }
+        let mut connection = open(0, jitter);
+        let later = ProtocolError::retry_after(ErrorCode::Unavailable, "", 90_000);
+        connection.disconnected(0, Some(&later), jitter);
+        assert_eq!(connection.deadline(), Some(90_000));
+    }
+}

@@ -1,0 +1,374 @@
+//! The outbox: commands in the order of pressing send, their numbers, and what became of them.
+//!
+//! One queue per device. A row gets its number when it is first transmitted and keeps it; the number is stored before
+//! the command leaves. The server answers every number with a verdict exactly once in effect, however often it is asked,
+//! so the rules here are few:
+//!
+//! - after every `welcome` everything above the server's last applied number is sent again, in order;
+//! - a transient failure retries the head and never skips it; a rejection is a verdict too and blocks nothing;
+//! - before its first transmission a message can still be rewritten or taken back, after it changes queue behind it;
+//! - a server with another epoch is offered the journal again, under the same numbers;
+//! - if numbers cannot be continued (this database is older than what the server has seen from it, or the journal has
+//!   a hole), a new generation starts at 1. Ids in the commands keep even that from applying anything twice.
+//!
+//! At most [`ROWS_MAX`] rows wait; the driver refuses further ones before they get here. At most
+//! [`COMMANDS_IN_FLIGHT_MAX`] are transmitted without a verdict.
+
+use std::collections::VecDeque;
+
+use fil_protocol::limits::{COMMANDS_IN_FLIGHT_MAX, JOURNAL_MS};
+use fil_protocol::{
+    ClientFrame, Command, ConversationId, Epoch, ErrorCode, Generation, MessageId, Outcome, RawCommand, Seq, Verdict,
+};
+
+use crate::action::{Action, Change, StoreAction};
+use crate::input::Now;
+use crate::jitter::Jitter;
+
+/// How many commands may wait.
+pub const ROWS_MAX: usize = 10_000;
+
+/// The id of an outbox row: later rows have higher ids, and that is the order of pressing send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub i64);
+
+/// A command that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its id.
+    pub row: RowId,
+    /// Its number, from the first transmission on.
+    pub no: Option<u64>,
+    /// What it asks for; immutable once it has a number.
+    pub command: Command,
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    generation: Generation,
+    /// The server's history that the numbers were last compared with.
+    epoch: Option<Epoch>,
+    /// The epoch is news that is not stored yet.
+    epoch_due: bool,
+    /// The highest number given out in this generation.
+    last_no: u64,
+    /// Verdicts up to this number are stored here.
+    acknowledged: u64,
+    /// Rows with a number, by number; behind them rows without, by row id.
+    rows: VecDeque<Row>,
+    /// How many rows at the front were transmitted on the connection that is open now.
+    in_flight: usize,
+    open: bool,
+    /// Verdicts were stored that the server has not been told of.
+    acknowledge_due: bool,
+    /// Since when the server has failed on what it was sent, by the wall clock.
+    failing_since_ms: Option<u64>,
+}
+
+/// What the store kept of the outbox.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The generation.
+    pub generation: Generation,
+    /// The server's history that the numbers were last compared with. It stands beside the outbox, apart from the
+    /// cache's, so that losing the cache and restoring the server on the same day loses nothing.
+    pub epoch: Option<Epoch>,
+    /// The highest number ever given out in it, journal included.
+    pub last_no: u64,
+    /// Verdicts up to this number are stored.
+    pub acknowledged: u64,
+    /// The rows that wait: those with a number by number, then the others by row id.
+    pub rows: Vec<Row>,
+}
+
+impl Outbox {
+    /// The outbox as it was kept.
+    pub fn new(kept: Kept) -> Self {
+        let Kept { generation, epoch, last_no, acknowledged, rows } = kept;
+        let rows = rows.into();
+        Self {
+            generation,
+            epoch,
+            epoch_due: false,
+            last_no,
+            acknowledged,
+            rows,
+            in_flight: 0,
+            open: false,
+            acknowledge_due: false,
+            failing_since_ms: None,
+        }
+    }
+
+    /// The generation, for `hello`.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Verdicts up to this number are stored here, for `hello`.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// How many commands wait.
+    pub fn waiting(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether commands were transmitted whose verdicts have not come.
+    pub fn is_in_flight(&self) -> bool {
+        self.in_flight > 0
+    }
+
+    /// Since when the server has failed on what it was sent, by the wall clock.
+    pub fn failing_since_ms(&self) -> Option<u64> {
+        self.failing_since_ms
+    }
+
+    /// A person wants something.
+    pub fn enqueue(&mut self, now: Now, row: RowId, command: Command, actions: &mut Vec<Action>) {
+        debug_assert!(self.rows.iter().all(|known| known.row < row), "row ids only grow");
+        let conversation = command.conversation();
+        match self.fold_into_unsent(&command) {
+            Fold::Rewritten { row, command } => {
+                actions.push(Action::Store(StoreAction::RewriteCommand { row, command }));
+            }
+            Fold::TakenBack { rows } => {
+                actions.extend(rows.into_iter().map(|row| Action::Store(StoreAction::RemoveCommand { row })));
+            }
+            Fold::Nothing => {
+                let inserted = StoreAction::InsertCommand { row, command: command.clone(), wall_ms: now.wall_ms };
+                actions.push(Action::Store(inserted));
+                self.rows.push_back(Row { row, no: None, command });
+                self.transmit(actions);
+            }
+        }
+        actions.push(Action::Tell(Change::Timeline(conversation)));
+        actions.push(Action::Tell(Change::Conversations));
+        actions.push(Action::Tell(Change::Status));
+    }
+
+    /// An edit or deletion of a message that was never transmitted changes its row instead of queueing behind it.
+    fn fold_into_unsent(&mut self, command: &Command) -> Fold {
+        let (edited, message) = match command {
+            Command::EditMessage { message, text, .. } => (Some(text), *message),
+            Command::DeleteMessage { message, .. } => (None, *message),
+            _ => return Fold::Nothing,
+        };
+        let unsent = |row: &Row| {
+            row.no.is_none() && matches!(&row.command, Command::SendMessage { message: id, .. } if *id == message)
+        };
+        let Some(row) = self.rows.iter_mut().find(|row| unsent(row)) else { return Fold::Nothing };
+        match edited {
+            Some(new_text) => {
+                if let Command::SendMessage { text, .. } = &mut row.command {
+                    text.clone_from(new_text);
+                }
+                Fold::Rewritten { row: row.row, command: row.command.clone() }
+            }
+            None => {
+                let rows = vec![row.row];
+                self.rows.retain(|row| !rows.contains(&row.row));
+                Fold::TakenBack { rows }
+            }
+        }
+    }
+
+    /// The server has said where it stands.
+    pub fn welcomed(
+        &mut self,
+        now: Now,
+        epoch: Epoch,
+        applied: u64,
+        verdicts: Vec<Verdict>,
+        jitter: &mut Jitter,
+        actions: &mut Vec<Action>,
+    ) -> Begun {
+        self.in_flight = 0;
+        for verdict in verdicts {
+            self.settle(now, &verdict, actions);
+        }
+        let before = self.epoch.replace(epoch);
+        self.epoch_due |= before != Some(epoch);
+        if before.is_some_and(|before| before != epoch) && self.last_no > applied {
+            // The journal may hold what the restored server has lost. Transmission begins when it is loaded.
+            actions.push(Action::LoadJournal { after: applied });
+            return Begun::Loading;
+        }
+        self.begin(now, applied, jitter, actions)
+    }
+
+    /// The journal rows above the server's last applied number have been loaded.
+    pub fn reopened(
+        &mut self,
+        now: Now,
+        applied: u64,
+        journal: Vec<(RowId, u64, Command)>,
+        jitter: &mut Jitter,
+        actions: &mut Vec<Action>,
+    ) -> Begun {
+        if !journal.is_empty() {
+            actions.push(Action::Store(StoreAction::ReopenJournal { after: applied }));
+            actions.push(Action::Tell(Change::Conversations));
+            actions.push(Action::Tell(Change::Status));
+        }
+        for (row, no, command) in journal.into_iter().rev() {
+            self.rows.push_front(Row { row, no: Some(no), command });
+        }
+        self.rows.make_contiguous().sort_by_key(|row| (row.no.unwrap_or(u64::MAX), row.row));
+        self.acknowledged = self.acknowledged.min(applied);
+        actions.push(Action::Store(StoreAction::SetAcknowledged { no: self.acknowledged }));
+        self.begin(now, applied, jitter, actions)
+    }
+
+    /// Transmission begins on a new connection. The epoch is stored only now, together with what it brought back.
+    fn begin(&mut self, now: Now, applied: u64, jitter: &mut Jitter, actions: &mut Vec<Action>) -> Begun {
+        if let Some(epoch) = self.epoch.filter(|_| std::mem::take(&mut self.epoch_due)) {
+            actions.push(Action::Store(StoreAction::SetEpoch { epoch }));
+        }
+        // A number that the server has applied and that still waits here lost its verdict with the server's history.
+        while let Some(no) = self.rows.front().and_then(|row| row.no).filter(|no| *no <= applied) {
+            self.settle(now, &Verdict { no, outcome: Outcome::Applied { seq: Seq::ZERO } }, actions);
+        }
+        let expected = applied + 1;
+        let first = self.rows.front().and_then(|row| row.no).unwrap_or(self.last_no + 1);
+        if first != expected {
+            self.start_generation(now, jitter, actions);
+            return Begun::NeedsHello;
+        }
+        self.open = true;
+        self.transmit(actions);
+        Begun::Transmitting
+    }
+
+    /// Numbers cannot be continued: they start again, for everything that waits, after a new `hello`.
+    fn start_generation(&mut self, now: Now, jitter: &mut Jitter, actions: &mut Vec<Action>) {
+        self.generation = jitter.generation(now.wall_ms);
+        self.last_no = 0;
+        self.acknowledged = 0;
+        for row in &mut self.rows {
+            row.no = None;
+        }
+        self.rows.make_contiguous().sort_by_key(|row| row.row);
+        actions.push(Action::Store(StoreAction::StartGeneration { generation: self.generation }));
+    }
+
+    /// A verdict came, or was repeated.
+    pub fn settle(&mut self, now: Now, verdict: &Verdict, actions: &mut Vec<Action>) {
+        self.failing_since_ms = None;
+        if verdict.no > self.acknowledged {
+            self.acknowledged = verdict.no;
+            actions.push(Action::Store(StoreAction::SetAcknowledged { no: verdict.no }));
+        }
+        self.acknowledge_due = true;
+        let Some(at) = self.rows.iter().position(|row| row.no == Some(verdict.no)) else { return };
+        let row = self.rows.remove(at).expect("the position was just found");
+        if at < self.in_flight {
+            self.in_flight -= 1;
+        }
+        let conversation = row.command.conversation();
+        match verdict.outcome {
+            Outcome::Applied { seq } => {
+                let settled = StoreAction::SettleCommand { row: row.row, seq, wall_ms: now.wall_ms };
+                actions.push(Action::Store(settled));
+                let before_ms = now.wall_ms.saturating_sub(JOURNAL_MS);
+                actions.push(Action::Store(StoreAction::PruneJournal { before_ms }));
+            }
+            Outcome::Rejected { code } => self.reject(&row, code, actions),
+        }
+        actions.push(Action::Tell(Change::Timeline(conversation)));
+        actions.push(Action::Tell(Change::Conversations));
+        actions.push(Action::Tell(Change::Status));
+    }
+
+    /// Messages, and the conversations they need, stay for the person to decide. Anything else is undone with a notice.
+    fn reject(&mut self, row: &Row, code: ErrorCode, actions: &mut Vec<Action>) {
+        let conversation = row.command.conversation();
+        match row.command {
+            Command::SendMessage { message, .. } => {
+                actions.push(Action::Store(StoreAction::RejectCommand { row: row.row, code }));
+                self.drop_dependents(conversation, message, actions);
+            }
+            Command::CreateConversation { .. } => {
+                actions.push(Action::Store(StoreAction::RejectCommand { row: row.row, code }));
+            }
+            _ => {
+                actions.push(Action::Store(StoreAction::RemoveCommand { row: row.row }));
+                actions.push(Action::Tell(Change::Reverted(conversation, code)));
+            }
+        }
+    }
+
+    /// Changes to a rejected message that were not transmitted yet go with it.
+    fn drop_dependents(&mut self, conversation: ConversationId, message: MessageId, actions: &mut Vec<Action>) {
+        self.rows.retain(|row| {
+            let depends = row.no.is_none()
+                && row.command.conversation() == conversation
+                && row.command.message() == Some(message);
+            if depends {
+                actions.push(Action::Store(StoreAction::RemoveCommand { row: row.row }));
+            }
+            !depends
+        });
+    }
+
+    /// Sends what may be sent.
+    fn transmit(&mut self, actions: &mut Vec<Action>) {
+        if !self.open {
+            return;
+        }
+        while self.in_flight < COMMANDS_IN_FLIGHT_MAX {
+            let Some(row) = self.rows.get_mut(self.in_flight) else { break };
+            let no = match row.no {
+                Some(no) => no,
+                None => {
+                    self.last_no += 1;
+                    row.no = Some(self.last_no);
+                    actions.push(Action::Store(StoreAction::NumberCommand { row: row.row, no: self.last_no }));
+                    self.last_no
+                }
+            };
+            let command = RawCommand::Known(row.command.clone());
+            actions.push(Action::Send(ClientFrame::Command { no, command }));
+            self.in_flight += 1;
+        }
+    }
+
+    /// The end of a step: tells the server which verdicts are stored, and uses the room that they made.
+    pub fn finish(&mut self, actions: &mut Vec<Action>) {
+        self.transmit(actions);
+        if self.open && self.acknowledge_due {
+            self.acknowledge_due = false;
+            actions.push(Action::Send(ClientFrame::Acknowledge { no: self.acknowledged }));
+        }
+    }
+
+    /// The connection is gone. `failed` if the server said that it failed on what it was sent.
+    pub fn disconnected(&mut self, now: Now, failed: bool) {
+        if failed && self.in_flight > 0 {
+            self.failing_since_ms.get_or_insert(now.wall_ms);
+        }
+        self.in_flight = 0;
+        self.open = false;
+        self.acknowledge_due = false;
+    }
+}
+
+/// What `welcome` led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Commands flow.
+    Transmitting,
+    /// The journal is being loaded.
+    Loading,
+    /// A new generation began, which the server learns from another `hello`.
+    NeedsHello,
+}
+
+/// What became of an edit or deletion of something unsent.
+enum Fold {
+    Rewritten { row: RowId, command: Command },
+    TakenBack { rows: Vec<RowId> },
+    Nothing,
+}

@@ -1,0 +1,464 @@
+//! Sync: what is missing here, asked for in the order that a person would want it.
+//!
+//! The server pushes; this machine finds what the pushes left out and pulls it: the account stream first (which
+//! conversations there are), then the conversation on screen, then the others in the order the server named them,
+//! most recently changed first. At most [`PULLS_MAX`] requests are under way.
+//!
+//! [`Sync::is_caught_up`] is the state that the rest of the client waits for: every head that the server has named is
+//! reached. Only then is the server's `horizon` stored, which spares naming these heads the next time.
+
+mod breaker;
+mod log;
+
+use std::collections::BTreeMap;
+
+use fil_protocol::{
+    AccountChanges, AccountEntry, ClientFrame, ConversationId, Epoch, Event, Head, KnownAccountEntry, Seq, Stream,
+    Welcome, Window,
+};
+
+use crate::action::{Action, Change, StoreAction};
+use breaker::{Allowed, Breaker};
+use log::{Log, Pull};
+
+/// Pulls under way at once: enough to keep the line busy, few enough that the conversation on screen never waits long.
+pub const PULLS_MAX: usize = 4;
+/// How long an answer may take, in milliseconds.
+const PULL_MS_MAX: u64 = 10_000;
+/// How long a refused pull waits before it is tried again, in milliseconds.
+const REFUSED_MS: u64 = 1_000;
+
+/// What the store kept of the server's streams.
+#[derive(Clone, Debug, Default)]
+pub struct Cursors {
+    /// The history that the cursors belong to.
+    pub epoch: Option<Epoch>,
+    /// Everything committed up to here is in the cache.
+    pub horizon: u64,
+    /// The cursor in the account stream.
+    pub account_rev: u64,
+    /// The conversations that are known, with the cursor of those that are stored.
+    pub conversations: Vec<(ConversationId, Option<Seq>)>,
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Sync {
+    epoch: Option<Epoch>,
+    horizon: u64,
+    /// The horizon that holds once every head is reached.
+    promised: u64,
+    account: Account,
+    logs: BTreeMap<ConversationId, Log>,
+    shown: Option<ConversationId>,
+    open: bool,
+    last_request: u64,
+    last_rank: u64,
+    breaker: Breaker,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    rev: u64,
+    head: u64,
+    /// Forget the cursor and ask for everything.
+    whole: bool,
+    pull: Option<Pull>,
+    due_ms: Option<u64>,
+}
+
+impl Sync {
+    /// Sync as the store has it.
+    pub fn new(cursors: Cursors) -> Self {
+        let log = |cursor: Option<Seq>| cursor.map_or_else(Log::default, Log::stored);
+        let logs = cursors.conversations.into_iter().map(|(id, cursor)| (id, log(cursor))).collect();
+        let account = Account { rev: cursors.account_rev, head: cursors.account_rev, ..Account::default() };
+        Self {
+            epoch: cursors.epoch,
+            horizon: cursors.horizon,
+            promised: cursors.horizon,
+            account,
+            logs,
+            shown: None,
+            open: false,
+            last_request: 0,
+            last_rank: 0,
+            breaker: Breaker::default(),
+        }
+    }
+
+    /// The history that the cursors belong to.
+    pub fn epoch(&self) -> Option<Epoch> {
+        self.epoch
+    }
+
+    /// For `hello`.
+    pub fn horizon(&self) -> u64 {
+        self.horizon
+    }
+
+    /// For `hello`.
+    pub fn account_rev(&self) -> u64 {
+        self.account.rev
+    }
+
+    /// Whether every head that the server has named is reached.
+    pub fn is_caught_up(&self) -> bool {
+        self.open && !self.account.is_behind() && self.logs.values().all(|log| !log.is_behind())
+    }
+
+    /// Whether the loop breaker has left a stream alone.
+    pub fn is_in_trouble(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// The conversation on screen goes first.
+    pub fn show(&mut self, conversation: Option<ConversationId>) {
+        self.shown = conversation;
+    }
+
+    /// `welcome` came. Cursors of another history are forgotten, with everything that was cached under them.
+    pub fn welcomed(&mut self, now_ms: u64, welcome: &Welcome, actions: &mut Vec<Action>) {
+        if self.epoch != Some(welcome.epoch) {
+            self.reset(welcome.epoch, actions);
+        }
+        self.open = true;
+        self.breaker.clear_pauses();
+        self.promised = welcome.horizon;
+        self.account.head = welcome.account_rev;
+        if welcome.account_rev < self.account.rev {
+            // The cursor is ahead of the server, which only a restored server explains: ask for everything.
+            self.account.whole = true;
+        }
+        for head in &welcome.heads {
+            // A cursor ahead of the server in the same history: take what the server has.
+            if let Some(log) = self.logs.get_mut(&head.conversation) {
+                log.rewind(head.seq);
+            }
+        }
+        self.heads(now_ms, &welcome.heads);
+    }
+
+    fn reset(&mut self, epoch: Epoch, actions: &mut Vec<Action>) {
+        self.epoch = Some(epoch);
+        self.horizon = 0;
+        self.account = Account { whole: true, ..Account::default() };
+        self.logs.clear();
+        actions.push(Action::Store(StoreAction::ResetCache { epoch }));
+        actions.push(Action::Tell(Change::Conversations));
+    }
+
+    /// Heads that `welcome` or a heartbeat named, most recently changed first. What is missing is pulled at once:
+    /// pushes that could still fill the gap would have come before.
+    pub fn heads(&mut self, now_ms: u64, heads: &[Head]) {
+        self.last_rank += heads.len() as u64;
+        for (place, head) in heads.iter().enumerate() {
+            let log = self.logs.entry(head.conversation).or_default();
+            log.rank = self.last_rank - place as u64;
+            log.head = log.head.max(head.seq);
+            if log.is_behind() {
+                log.due_ms = Some(now_ms);
+            }
+        }
+    }
+
+    /// A heartbeat came.
+    pub fn heartbeat(&mut self, now_ms: u64, horizon: u64, account_rev: u64, heads: &[Head]) {
+        self.promised = self.promised.max(horizon);
+        self.account.head = self.account.head.max(account_rev);
+        if self.account.is_behind() {
+            self.account.due_ms = Some(now_ms);
+        }
+        self.heads(now_ms, heads);
+    }
+
+    /// A push came.
+    pub fn pushed(&mut self, now_ms: u64, conversation: ConversationId, event: Event, actions: &mut Vec<Action>) {
+        self.last_rank += 1;
+        let rank = self.last_rank;
+        let log = self.logs.entry(conversation).or_default();
+        log.rank = rank;
+        let ready = log.push(now_ms, event);
+        self.apply(conversation, ready, actions);
+    }
+
+    /// Events came that were pulled.
+    pub fn pulled(
+        &mut self,
+        now_ms: u64,
+        request: u64,
+        conversation: ConversationId,
+        after: Seq,
+        events: Vec<Event>,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(log) = self.logs.get_mut(&conversation) else { return };
+        if log.pull.is_none_or(|pull| pull.request != request) {
+            return;
+        }
+        log.pull = None;
+        let gapless = events.iter().zip(after.0 + 1..).all(|(event, seq)| event.seq.0 == seq);
+        if !gapless || after > log.cursor.unwrap_or(Seq::ZERO) {
+            // An answer that makes no sense is no progress; the loop breaker counts.
+            log.due_ms = Some(now_ms + REFUSED_MS);
+            return;
+        }
+        log.cursor.get_or_insert(Seq::ZERO);
+        let ready = log.extend(events);
+        if log.is_behind() {
+            log.due_ms.get_or_insert(now_ms);
+        }
+        self.apply(conversation, ready, actions);
+    }
+
+    /// A window came.
+    pub fn windowed(&mut self, now_ms: u64, request: u64, window: Window, actions: &mut Vec<Action>) {
+        let conversation = window.record.conversation;
+        let Some(log) = self.logs.get_mut(&conversation) else { return };
+        if log.pull.is_none_or(|pull| pull.request != request) {
+            return;
+        }
+        log.pull = None;
+        let as_of = window.as_of.seq;
+        if log.cursor.is_some_and(|cursor| cursor >= as_of) {
+            // Pushes were faster than this answer.
+            if log.is_behind() {
+                log.due_ms.get_or_insert(now_ms);
+            }
+            return;
+        }
+        let ready = log.jump(as_of);
+        if log.is_behind() {
+            log.due_ms.get_or_insert(now_ms);
+        }
+        actions.push(Action::Store(StoreAction::ApplyWindow(window)));
+        actions.push(Action::Tell(Change::Timeline(conversation)));
+        actions.push(Action::Tell(Change::Conversations));
+        self.breaker.progress(Stream::Conversation(conversation));
+        self.apply(conversation, ready, actions);
+    }
+
+    fn apply(&mut self, conversation: ConversationId, events: Vec<Event>, actions: &mut Vec<Action>) {
+        if events.is_empty() {
+            return;
+        }
+        self.breaker.progress(Stream::Conversation(conversation));
+        actions.push(Action::Store(StoreAction::ApplyEvents { conversation, events }));
+        actions.push(Action::Tell(Change::Timeline(conversation)));
+        actions.push(Action::Tell(Change::Conversations));
+    }
+
+    /// Changes of the account stream came, pushed or pulled. Answers the entries that were news.
+    pub fn account(
+        &mut self,
+        now_ms: u64,
+        changes: AccountChanges,
+        actions: &mut Vec<Action>,
+    ) -> Vec<KnownAccountEntry> {
+        match (changes.request, self.account.pull) {
+            (Some(request), Some(pull)) if request == pull.request => self.account.pull = None,
+            (Some(_), _) => return Vec::new(),
+            (None, _) => {}
+        }
+        self.account.head = self.account.head.max(changes.rev);
+        let follows = changes.full || (changes.after <= self.account.rev && !self.account.whole);
+        if !follows {
+            self.account.due_ms.get_or_insert(now_ms + log::GAP_MS);
+            return Vec::new();
+        }
+        if !changes.full && changes.rev <= self.account.rev {
+            return Vec::new();
+        }
+        self.account.rev = changes.rev;
+        if changes.full {
+            self.account.whole = false;
+            self.account.head = changes.rev;
+        }
+        if !self.account.is_behind() {
+            self.account.due_ms = None;
+        }
+        self.breaker.progress(Stream::Account);
+        let known: Vec<_> = changes
+            .entries
+            .iter()
+            .filter_map(|entry| match entry {
+                AccountEntry::Known(known) => Some(known.clone()),
+                AccountEntry::Unknown(_) => None,
+            })
+            .collect();
+        self.follow(now_ms, changes.full, &known, actions);
+        actions.push(Action::Store(StoreAction::ApplyAccount(changes)));
+        actions.push(Action::Tell(Change::Conversations));
+        known
+    }
+
+    /// Begins to follow the conversations that the account stream names, and forgets those that it takes away.
+    fn follow(&mut self, now_ms: u64, full: bool, entries: &[KnownAccountEntry], actions: &mut Vec<Action>) {
+        let mut gone: Vec<ConversationId> = Vec::new();
+        let mut kept: Vec<ConversationId> = Vec::new();
+        for KnownAccountEntry::Conversation(entry) in entries {
+            if entry.member {
+                kept.push(entry.conversation);
+                let log = self.logs.entry(entry.conversation).or_default();
+                if log.cursor.is_none() {
+                    // Its first event is usually pushed in the same moment.
+                    log.due_ms.get_or_insert(now_ms + log::GAP_MS);
+                }
+            } else {
+                gone.push(entry.conversation);
+            }
+        }
+        if full {
+            gone.extend(self.logs.keys().filter(|id| !kept.contains(id)));
+        }
+        for conversation in gone {
+            self.forget(conversation, actions);
+        }
+    }
+
+    /// The conversation no longer exists for this account.
+    fn forget(&mut self, conversation: ConversationId, actions: &mut Vec<Action>) {
+        if self.logs.remove(&conversation).is_some() {
+            self.breaker.progress(Stream::Conversation(conversation));
+            actions.push(Action::Store(StoreAction::ForgetConversation { conversation }));
+            actions.push(Action::Tell(Change::Conversations));
+            actions.push(Action::Tell(Change::Timeline(conversation)));
+        }
+    }
+
+    /// A pull was refused; `gone` if what was asked for does not exist for this account.
+    pub fn refused(&mut self, now_ms: u64, request: u64, gone: bool, actions: &mut Vec<Action>) {
+        if self.account.pull.is_some_and(|pull| pull.request == request) {
+            self.account.pull = None;
+            self.account.due_ms = Some(now_ms + REFUSED_MS);
+        }
+        let asked = self.logs.iter_mut().find(|(_, log)| log.pull.is_some_and(|pull| pull.request == request));
+        let Some((conversation, log)) = asked else { return };
+        log.pull = None;
+        log.due_ms = Some(now_ms + REFUSED_MS);
+        if gone {
+            let conversation = *conversation;
+            self.forget(conversation, actions);
+        }
+    }
+
+    /// The connection is gone.
+    pub fn disconnected(&mut self) {
+        self.open = false;
+        self.account.pull = None;
+        self.account.due_ms = None;
+        for log in self.logs.values_mut() {
+            log.disconnected();
+        }
+    }
+
+    /// The end of a step: gives up what takes too long, asks for what is due, and stores the horizon once it holds.
+    pub fn finish(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
+        if !self.open {
+            return;
+        }
+        self.expire(now_ms);
+        self.ask_account(now_ms, actions);
+        while self.pulls() < PULLS_MAX {
+            let Some(conversation) = self.most_wanted(now_ms) else { break };
+            self.ask(now_ms, conversation, actions);
+        }
+        if self.promised > self.horizon && self.is_caught_up() {
+            self.horizon = self.promised;
+            actions.push(Action::Store(StoreAction::SetHorizon { horizon: self.horizon }));
+        }
+    }
+
+    fn expire(&mut self, now_ms: u64) {
+        let late = |pull: &Option<Pull>| pull.is_some_and(|pull| now_ms >= pull.until_ms);
+        if late(&self.account.pull) {
+            self.account.pull = None;
+            self.account.due_ms = Some(now_ms);
+        }
+        for log in self.logs.values_mut().filter(|log| late(&log.pull)) {
+            log.pull = None;
+            log.due_ms = Some(now_ms);
+        }
+    }
+
+    fn pulls(&self) -> usize {
+        let account = usize::from(self.account.pull.is_some());
+        account + self.logs.values().filter(|log| log.pull.is_some()).count()
+    }
+
+    /// The conversation to ask for next: the one on screen, else the one that changed most recently.
+    fn most_wanted(&self, now_ms: u64) -> Option<ConversationId> {
+        let due = |log: &Log| log.pull.is_none() && log.is_behind() && log.due_ms.is_some_and(|due| now_ms >= due);
+        self.logs
+            .iter()
+            .filter(|(_, log)| due(log))
+            .max_by_key(|(id, log)| (self.shown == Some(**id), log.rank))
+            .map(|(id, _)| *id)
+    }
+
+    fn ask(&mut self, now_ms: u64, conversation: ConversationId, actions: &mut Vec<Action>) {
+        let Some(log) = self.logs.get_mut(&conversation) else { return };
+        let stream = Stream::Conversation(conversation);
+        let after = match self.breaker.ask(now_ms, stream, log.cursor) {
+            Allowed::Events => log.cursor,
+            Allowed::Window => None,
+            Allowed::NotBefore(due_ms) => {
+                log.due_ms = Some(due_ms);
+                actions.push(Action::Tell(Change::Status));
+                return;
+            }
+        };
+        self.last_request += 1;
+        log.due_ms = None;
+        log.pull = Some(Pull { request: self.last_request, until_ms: now_ms + PULL_MS_MAX });
+        actions.push(Action::Send(ClientFrame::Pull { request: self.last_request, stream, after }));
+    }
+
+    fn ask_account(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
+        let account = &mut self.account;
+        let waits = account.due_ms.is_some_and(|due_ms| now_ms < due_ms);
+        if account.pull.is_some() || !account.is_behind() || waits {
+            return;
+        }
+        let cursor = (!account.whole).then_some(Seq(account.rev));
+        let after = match self.breaker.ask(now_ms, Stream::Account, cursor) {
+            Allowed::Events => cursor,
+            Allowed::Window => None,
+            Allowed::NotBefore(due_ms) => {
+                account.due_ms = Some(due_ms);
+                actions.push(Action::Tell(Change::Status));
+                return;
+            }
+        };
+        self.last_request += 1;
+        account.due_ms = None;
+        account.pull = Some(Pull { request: self.last_request, until_ms: now_ms + PULL_MS_MAX });
+        let (request, stream) = (self.last_request, Stream::Account);
+        actions.push(Action::Send(ClientFrame::Pull { request, stream, after }));
+    }
+
+    /// When `finish` has something to do.
+    pub fn deadline(&self) -> Option<u64> {
+        if !self.open {
+            return None;
+        }
+        let full = self.pulls() >= PULLS_MAX;
+        let of_log = |log: &Log| match log.pull {
+            Some(pull) => Some(pull.until_ms),
+            None if full || !log.is_behind() => None,
+            None => log.due_ms,
+        };
+        let of_account = match self.account.pull {
+            Some(pull) => Some(pull.until_ms),
+            None if !self.account.is_behind() => None,
+            None => self.account.due_ms,
+        };
+        self.logs.values().filter_map(of_log).chain(of_account).min()
+    }
+}
+
+impl Account {
+    fn is_behind(&self) -> bool {
+        self.whole || self.rev < self.head
+    }
+}
