@@ -74,9 +74,8 @@ impl Demo {
     pub(super) fn sign_in(&self, workspace: &Workspace, data: &Path, account: &Account) -> Result<(), Failure> {
         let fil = workspace.program("fil");
         let fil = fil.to_string_lossy();
-        let profiles = data.join("profiles");
-        let profiles = profiles.to_string_lossy();
-        let profile = ["--data", &profiles, "--profile", &account.handle];
+        let folder = data.to_string_lossy();
+        let profile = ["--data", &folder, "--profile", &account.handle];
         let mut status = command(&workspace.root, &fil, &[&profile[..], &["status", "--json"]].concat());
         if status.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
             return Ok(());

@@ -68,7 +68,7 @@ fn open_and_wait(
         let (handle, name, password) = (&account.handle, &account.name, &account.password);
         println!("Account    {handle} ({name}), organisation {}, password {password}", demo::ORGANISATION);
     }
-    let fil = format!("target/debug/fil --data ./{DATA}/profiles");
+    let fil = format!("target/debug/fil --data ./{DATA}");
     if display {
         let windows =
             if opened.is_empty() { "open already".to_owned() } else { format!("opened {}", opened.join(", ")) };

@@ -35,9 +35,8 @@ pub(super) fn open(workspace: &Workspace, data: &Path, profile: &str) -> Result<
     let failed = |error: std::io::Error| format!("cannot open a window for {profile}: {error}");
     fs::create_dir_all(data.join("windows")).map_err(failed)?;
     let log = fs::File::create(file(data, profile, "log")).map_err(failed)?;
-    let profiles = data.join("profiles");
     let program = workspace.program(PROGRAM);
-    let words = ["--data", &profiles.to_string_lossy(), "--profile", profile];
+    let words = ["--data", &data.to_string_lossy(), "--profile", profile];
     let mut window = command(&workspace.root, &program.to_string_lossy(), &words);
     window.env("FIL_TOKENS", "file");
     window.stdout(Stdio::from(log.try_clone().map_err(failed)?)).stderr(Stdio::from(log));
