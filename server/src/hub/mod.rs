@@ -1,0 +1,274 @@
+//! The hub: who is connected, and what each connection is told.
+//!
+//! A machine without store, sockets or clock: calls go in, [`Delivery`]s come out of [`Hub::take`]. Called in the order
+//! of commits, after each commit, it keeps these promises:
+//!
+//! - a push is encoded once, whatever the number of receivers;
+//! - it reaches the connections of members as of its commit, and nobody else;
+//! - a connection that reads too slowly loses pushes, never the knowledge that it lost them: see [`connection`];
+//! - every connection hears a heartbeat each [`HEARTBEAT_MS`], with the heads that changed since the one before.
+//!
+//! Memory is bounded by what is connected: per connection some hundred bytes and its backlog, per connected account its
+//! conversations.
+
+mod backlog;
+pub mod connection;
+mod delivery;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::sync::Arc;
+
+use fil_protocol::limits::HEARTBEAT_MS;
+use fil_protocol::{AccountChanges, AccountEntry, ErrorCode, Generation, ProtocolError, ServerFrame, Welcome};
+
+pub use self::backlog::Backlog;
+use self::connection::{Connection, HELLO_MS_MAX, PULLS_WAIT_BYTES, Pace, Phase, SLOW_CHECK_MS};
+pub use self::delivery::{
+    CLOSE_GOING_AWAY, CLOSE_INTERNAL, CLOSE_RATE_LIMITED, CLOSE_REFUSED, CLOSE_SIGN_IN, CLOSE_TOO_SLOW, CLOSE_VERSION,
+    Delivery, close_code,
+};
+pub use self::subscriptions::Subscription;
+use self::subscriptions::Subscriptions;
+use crate::actor::Actor;
+use crate::bus::Push;
+
+/// One open socket of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// All connections of this process.
+#[derive(Debug, Default)]
+pub struct Hub {
+    connections: BTreeMap<ConnectionId, Connection>,
+    subscriptions: Subscriptions,
+    /// When each connection's heartbeat (or hello) is due.
+    due: BTreeSet<(u64, ConnectionId)>,
+    /// Connections without pushes.
+    behind: BTreeSet<ConnectionId>,
+    /// Every push up to this horizon has been handed out.
+    horizon: u64,
+    deliveries: Vec<Delivery>,
+}
+
+impl Hub {
+    /// A hub that begins after this horizon.
+    pub fn new(horizon: u64) -> Self {
+        Self { horizon, ..Self::default() }
+    }
+
+    /// A socket was opened. It must say hello within [`HELLO_MS_MAX`].
+    pub fn connect(&mut self, now_ms: u64, id: ConnectionId, actor: Actor, backlog: Arc<Backlog>) {
+        let due_ms = now_ms + HELLO_MS_MAX;
+        let connection =
+            Connection { actor, backlog, phase: Phase::Silent, reported: 0, due_ms, behind_since_ms: None };
+        self.due.insert((due_ms, id));
+        self.connections.insert(id, connection);
+    }
+
+    /// The connection is gone.
+    pub fn disconnect(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.remove(&id) {
+            self.due.remove(&(connection.due_ms, id));
+            self.behind.remove(&id);
+            if let Phase::Live(_) = connection.phase {
+                let key = (connection.actor.organisation, connection.actor.account);
+                self.subscriptions.remove(key, id);
+            }
+        }
+    }
+
+    /// Who is behind a connection, and the generation of its hello; none if it is closed.
+    pub fn speaker(&self, id: ConnectionId) -> Option<(Actor, Option<Generation>)> {
+        self.connections.get(&id).map(|connection| (connection.actor, connection.generation()))
+    }
+
+    /// The connection said hello.
+    pub fn greet(&mut self, id: ConnectionId, generation: Generation) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.phase = Phase::Greeted(generation);
+        }
+    }
+
+    /// Subscribes a connection that said hello, and welcomes it. What is subscribed and what the welcome says were read
+    /// at one moment, between two pushes, so nothing falls between them.
+    pub fn welcome(&mut self, now_ms: u64, id: ConnectionId, subscription: &Subscription, welcome: Welcome) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Phase::Greeted(generation) = connection.phase else { return };
+        connection.phase = Phase::Live(generation);
+        connection.reported = welcome.horizon;
+        let key = (connection.actor.organisation, connection.actor.account);
+        self.subscriptions.add(key, id, subscription);
+        self.schedule(id, now_ms + HEARTBEAT_MS);
+        self.reply(id, &ServerFrame::Welcome(welcome));
+    }
+
+    /// Hands out one push.
+    pub fn push(&mut self, now_ms: u64, push: &Push) {
+        match push {
+            Push::Event { organisation, conversation, event, horizon } => {
+                self.horizon = self.horizon.max(*horizon);
+                self.subscriptions.note_event(*organisation, *conversation, event.seq, event.known(), *horizon);
+                let receivers: Vec<_> = self.subscriptions.of_conversation(*organisation, *conversation).collect();
+                self.push_to(now_ms, &receivers, || ServerFrame::Event {
+                    conversation: *conversation,
+                    event: event.clone(),
+                });
+            }
+            Push::Account { organisation, account, rev, entry } => {
+                let key = (*organisation, *account);
+                self.subscriptions.note_rev(key, *rev);
+                let receivers: Vec<_> = self.subscriptions.of_account(key).collect();
+                self.push_to(now_ms, &receivers, || {
+                    ServerFrame::Account(AccountChanges {
+                        request: None,
+                        after: rev - 1,
+                        rev: *rev,
+                        full: false,
+                        entries: vec![AccountEntry::Known(entry.clone())],
+                    })
+                });
+            }
+        }
+    }
+
+    /// Sends a frame that answers something. It may pass [`connection::HEADS_ONLY_BYTES`], because the client asked for
+    /// it, but not the limit over which a connection is closed.
+    pub fn reply(&mut self, id: ConnectionId, frame: &ServerFrame) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let frame: Arc<str> = frame.encode().into();
+        connection.backlog.add(frame.len());
+        if connection.pace(0) == Pace::TooSlow {
+            self.close(id, ErrorCode::TooSlow);
+        } else {
+            self.deliveries.push(Delivery::Send { connection: id, frame });
+        }
+    }
+
+    /// Tells a connection what was wrong, and closes it.
+    pub fn refuse(&mut self, id: ConnectionId, error: ProtocolError) {
+        let reason = error.code;
+        self.reply(id, &ServerFrame::Error { request: None, error });
+        self.close(id, reason);
+    }
+
+    /// Refuses all connections that a predicate chooses.
+    pub fn refuse_all(&mut self, error: &ProtocolError, chosen: impl Fn(&Actor) -> bool) {
+        let ids: Vec<_> =
+            self.connections.iter().filter(|(_, found)| chosen(&found.actor)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.refuse(id, error.clone());
+        }
+    }
+
+    /// Says goodbye to everybody, each with another time to come back, spread so that they do not come all at once.
+    pub fn shut_down(&mut self) {
+        let ids: Vec<_> = self.connections.keys().copied().collect();
+        let spread_ms = (ids.len() as u64 * 2).clamp(1_000, 30_000);
+        for id in ids {
+            // Neighbouring numbers fall far apart (Fibonacci hashing).
+            let place = id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            let retry_after_ms = 500 + ((place * spread_ms) >> 32);
+            self.reply(id, &ServerFrame::GoingAway { retry_after_ms });
+            self.close(id, ErrorCode::Unavailable);
+        }
+    }
+
+    /// Whether the connection has room for the answer to a pull.
+    pub fn has_room(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| connection.backlog.queued_bytes() < PULLS_WAIT_BYTES)
+    }
+
+    /// Looks at the connections without pushes: those that have drained get their heads, those that do not are closed.
+    pub fn settle(&mut self, now_ms: u64) {
+        for id in self.behind.clone() {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            match connection.pace(now_ms) {
+                Pace::Unchanged => {}
+                Pace::TooSlow => self.close(id, ErrorCode::TooSlow),
+                Pace::CaughtUp => {
+                    connection.behind_since_ms = None;
+                    self.behind.remove(&id);
+                    self.heartbeat(now_ms, id);
+                }
+            }
+        }
+    }
+
+    /// Sends the heartbeats that are due, and closes connections whose hello is overdue.
+    pub fn tick(&mut self, now_ms: u64) {
+        while let Some((due_ms, id)) = self.due.first().copied().filter(|(due_ms, _)| *due_ms <= now_ms) {
+            self.due.remove(&(due_ms, id));
+            let Some(connection) = self.connections.get(&id) else { continue };
+            if connection.generation().is_none() {
+                self.refuse(id, ProtocolError::new(ErrorCode::Malformed, "no hello came within ten seconds"));
+                continue;
+            }
+            let behind = connection.behind_since_ms.is_some();
+            self.schedule(id, now_ms + HEARTBEAT_MS);
+            if !behind {
+                self.heartbeat(now_ms, id);
+            }
+        }
+    }
+
+    /// When [`Hub::tick`] or [`Hub::settle`] has something to do.
+    pub fn deadline(&self, now_ms: u64) -> Option<u64> {
+        let due = self.due.first().map(|(due_ms, _)| *due_ms);
+        let slow = (!self.behind.is_empty()).then_some(now_ms + SLOW_CHECK_MS);
+        due.into_iter().chain(slow).min()
+    }
+
+    /// Takes what is to be delivered, in order.
+    pub fn take(&mut self) -> Vec<Delivery> {
+        mem::take(&mut self.deliveries)
+    }
+
+    /// How many connections there are.
+    pub fn count(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn close(&mut self, id: ConnectionId, reason: ErrorCode) {
+        if self.connections.contains_key(&id) {
+            self.disconnect(id);
+            self.deliveries.push(Delivery::Close { connection: id, code: close_code(reason), reason });
+        }
+    }
+
+    fn push_to(&mut self, now_ms: u64, receivers: &[ConnectionId], frame: impl FnOnce() -> ServerFrame) {
+        if receivers.is_empty() {
+            return;
+        }
+        let frame: Arc<str> = frame().encode().into();
+        for id in receivers {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            if connection.admit_push(now_ms, frame.len()) {
+                connection.backlog.add(frame.len());
+                self.deliveries.push(Delivery::Send { connection: *id, frame: frame.clone() });
+            } else {
+                self.behind.insert(*id);
+            }
+        }
+    }
+
+    fn heartbeat(&mut self, now_ms: u64, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let key = (connection.actor.organisation, connection.actor.account);
+        let (account_rev, heads) = self.subscriptions.changed_since(key, connection.reported);
+        connection.reported = connection.reported.max(self.horizon);
+        let horizon = connection.reported;
+        self.reply(id, &ServerFrame::Heartbeat { server_time_ms: now_ms, horizon, account_rev, heads });
+    }
+
+    fn schedule(&mut self, id: ConnectionId, due_ms: u64) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            self.due.remove(&(connection.due_ms, id));
+            connection.due_ms = due_ms;
+            self.due.insert((due_ms, id));
+        }
+    }
+}

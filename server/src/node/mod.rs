@@ -1,0 +1,211 @@
+//! A node: store, relay and hub behind one function.
+//!
+//! [`Node::step`] takes whatever is waiting as one batch, in three movements:
+//!
+//! 1. everything that writes goes into one transaction (`batch`), each command in a savepoint of its own;
+//! 2. one commit (group commit). If it fails, nothing of the batch is acknowledged and nobody is told anything of it;
+//! 3. the pushes of the commit are handed out, then verdicts, welcomes and answers to pulls, which are read from the
+//!    committed state.
+//!
+//! A node holds no socket, thread, clock or random number: the edge calls it from its writer thread, the simulation
+//! calls it from a loop. Answers to pulls are read on the same thread. Reading them elsewhere was refused for now: an
+//! answer read before the commit that removes a member could arrive after it.
+//!
+//! The batch's size is bounded by whoever collects it; nothing here grows with it beyond its outputs.
+
+mod batch;
+mod commands;
+mod input;
+mod job;
+mod reads;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use fil_protocol::limits::COMMANDS_IN_FLIGHT_MAX;
+use fil_protocol::{ErrorCode, Event, EventBody, KnownEvent, ProtocolError, Seq, ServerFrame, Stream};
+
+use self::batch::{After, Batch};
+pub use self::input::{Actor, Backlog, ConnectionId, Idempotency, Input, Output, RequestId, Revoked};
+pub use self::job::{Job, job};
+use crate::bus::{Bus, InProcessBus, Push};
+use crate::hub::connection::SLOW_CHECK_MS;
+use crate::hub::{Delivery, Hub};
+use crate::store::{ReadStore, Store, StoreError};
+
+/// Pulls of one connection that may wait for its socket; a further one is refused with `rate_limited`.
+pub const PULLS_WAITING_MAX: usize = 8 * COMMANDS_IN_FLIGHT_MAX;
+/// How long answers to repeated HTTP requests are kept.
+pub const ANSWERS_KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How often old answers are removed.
+const ANSWERS_SWEPT_MS: u64 = 60 * 60 * 1000;
+/// How long after a deletion the log is emptied, so that many deletions share one emptying.
+const FORGET_AFTER_MS: u64 = 2_000;
+/// What a client waits after the server could not write.
+const RETRY_MS: u64 = 2_000;
+
+/// A node.
+pub struct Node {
+    store: Box<dyn Store>,
+    reads: Box<dyn ReadStore>,
+    hub: Hub,
+    bus: Box<dyn Bus>,
+    /// Pulls that wait until their connection's socket has taken what it has.
+    pulls: BTreeMap<ConnectionId, VecDeque<Pull>>,
+    now_ms: u64,
+    forget_due_ms: Option<u64>,
+    sweep_due_ms: u64,
+    stopping: bool,
+}
+
+/// A pull that is not answered yet.
+#[derive(Clone, Copy, Debug)]
+struct Pull {
+    request: u64,
+    stream: Stream,
+    after: Option<Seq>,
+}
+
+impl Node {
+    /// A node that is alone on this store, with nobody connected.
+    pub fn new(store: Box<dyn Store>) -> Result<Self, StoreError> {
+        Self::with_bus(store, Box::new(InProcessBus::default()))
+    }
+
+    /// A node that exchanges pushes with others.
+    pub fn with_bus(store: Box<dyn Store>, bus: Box<dyn Bus>) -> Result<Self, StoreError> {
+        let mut reads = store.open_reads()?;
+        let horizon = reads.snapshot()?.committed_horizon()?;
+        Ok(Self {
+            store,
+            reads,
+            hub: Hub::new(horizon),
+            bus,
+            pulls: BTreeMap::new(),
+            now_ms: 0,
+            forget_due_ms: None,
+            sweep_due_ms: 0,
+            stopping: false,
+        })
+    }
+
+    /// Takes one batch. `now_ms` is the server's clock in milliseconds since 1970.
+    pub fn step(&mut self, now_ms: u64, inputs: Vec<Input>) -> Vec<Output> {
+        self.now_ms = self.now_ms.max(now_ms);
+        let now_ms = self.now_ms;
+        let sweep = now_ms >= self.sweep_due_ms;
+        let mut batch = Batch::new(&mut self.hub, now_ms, self.stopping);
+        for input in inputs {
+            batch.sort(input);
+        }
+        let (after, pushes) = batch.commit(self.store.as_mut(), sweep);
+        if sweep {
+            self.sweep_due_ms = now_ms + ANSWERS_SWEPT_MS;
+        }
+        self.publish(pushes);
+        let mut outputs = Vec::new();
+        for what in after {
+            self.follow_up(what, &mut outputs);
+        }
+        self.answer_pulls();
+        self.hub.settle(now_ms);
+        self.hub.tick(now_ms);
+        self.forget();
+        outputs.extend(self.hub.take().into_iter().map(Output::from));
+        outputs
+    }
+
+    /// When the next [`Input::Tick`] is due, in milliseconds since 1970; none if there is nothing to wait for.
+    pub fn deadline(&self) -> Option<u64> {
+        let pulls = (!self.pulls.is_empty()).then_some(self.now_ms + SLOW_CHECK_MS);
+        [self.hub.deadline(self.now_ms), self.forget_due_ms, pulls].into_iter().flatten().min()
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.hub.count()
+    }
+
+    fn publish(&mut self, pushes: Vec<Push>) {
+        if pushes.iter().any(is_deletion) {
+            self.forget_due_ms.get_or_insert(self.now_ms + FORGET_AFTER_MS);
+        }
+        self.bus.publish(pushes);
+        for push in self.bus.receive() {
+            self.hub.push(self.now_ms, &push);
+        }
+    }
+
+    fn follow_up(&mut self, what: After, outputs: &mut Vec<Output>) {
+        match what {
+            After::Reply { connection, frame } => self.hub.reply(connection, &frame),
+            After::Refuse { connection, error } => self.hub.refuse(connection, error),
+            After::Welcome { connection, protocol, hello } => self.welcome(connection, protocol, &hello),
+            After::Pull { connection, request, stream, after } => {
+                self.enqueue_pull(connection, Pull { request, stream, after });
+            }
+            After::Answer { request, result } => outputs.push(Output::Answered { request, result }),
+            After::Finish { job, result } => job.finish(result),
+            After::Revoke(Revoked::Device(device)) => {
+                let error = ProtocolError::new(ErrorCode::DeviceRevoked, "the device was revoked: sign in again");
+                self.hub.refuse_all(&error, |actor| actor.device == device);
+            }
+            After::Revoke(Revoked::Account(account)) => {
+                let error = ProtocolError::new(ErrorCode::AccountDisabled, "the account was disabled");
+                self.hub.refuse_all(&error, |actor| actor.account == account);
+            }
+            After::ShutDown => {
+                self.stopping = true;
+                self.hub.shut_down();
+            }
+        }
+    }
+
+    fn enqueue_pull(&mut self, connection: ConnectionId, pull: Pull) {
+        let waiting = self.pulls.entry(connection).or_default();
+        if waiting.len() < PULLS_WAITING_MAX {
+            waiting.push_back(pull);
+        } else {
+            let detail = "too many pulls wait for their answers";
+            let error = ProtocolError::retry_after(ErrorCode::RateLimited, detail, RETRY_MS);
+            self.hub.reply(connection, &ServerFrame::Error { request: Some(pull.request), error });
+        }
+    }
+
+    /// Empties the log after deletions. A reader in the middle of its snapshot may prevent it; then a little later.
+    fn forget(&mut self) {
+        if self.forget_due_ms.is_some_and(|due_ms| due_ms <= self.now_ms) {
+            let done = match self.store.forget() {
+                Ok(done) => done,
+                Err(error) => {
+                    tracing::warn!(%error, "the log could not be emptied after a deletion");
+                    false
+                }
+            };
+            self.forget_due_ms = if done { None } else { Some(self.now_ms + FORGET_AFTER_MS) };
+        }
+    }
+}
+
+impl From<Delivery> for Output {
+    fn from(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::Send { connection, frame } => Self::Send { connection, frame },
+            Delivery::Close { connection, code, reason } => Self::Close { connection, code, reason },
+        }
+    }
+}
+
+fn is_deletion(push: &Push) -> bool {
+    matches!(push, Push::Event { event: Event { body: EventBody::Known(KnownEvent::Deletion { .. }), .. }, .. })
+}
+
+/// What a client is told when the store failed.
+fn refusal(error: &StoreError) -> ProtocolError {
+    match error {
+        StoreError::Full => ProtocolError::retry_after(ErrorCode::Unavailable, "the server's disk is full", RETRY_MS),
+        StoreError::Busy => ProtocolError::retry_after(ErrorCode::Unavailable, "the server is busy", RETRY_MS),
+        _ => ProtocolError::retry_after(ErrorCode::Internal, "the server failed; nothing was applied", RETRY_MS),
+    }
+}

@@ -1,0 +1,112 @@
+//! Answers that are read from the committed state: welcomes and pulls.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+
+use fil_protocol::{Head, Hello, ProtocolError, ServerFrame, Welcome};
+
+use super::input::{Actor, ConnectionId};
+use super::{Node, Pull, refusal};
+use crate::history::ReadError;
+use crate::hub::{Hub, Subscription};
+use crate::pull;
+use crate::store::{Reader, StoreError};
+
+impl Node {
+    /// Subscribes a connection and tells it what changed. What it is subscribed to and what it is told are one reading.
+    pub(super) fn welcome(&mut self, connection: ConnectionId, protocol: u16, hello: &Hello) {
+        let Some((actor, _)) = self.hub.speaker(connection) else { return };
+        let read = self.reads.snapshot().and_then(|reader| read_welcome(reader.as_ref(), &actor, protocol, hello));
+        match read {
+            Ok((subscription, welcome)) => {
+                let welcome = Welcome { server_time_ms: self.now_ms, ..welcome };
+                self.hub.welcome(self.now_ms, connection, &subscription, welcome);
+            }
+            Err(error) => {
+                tracing::error!(%error, "a welcome could not be read");
+                self.hub.refuse(connection, refusal(&error));
+            }
+        }
+    }
+
+    /// Answers the pulls whose connections have room, all from one snapshot.
+    pub(super) fn answer_pulls(&mut self) {
+        let hub = &mut self.hub;
+        self.pulls.retain(|connection, waiting| hub.speaker(*connection).is_some() && !waiting.is_empty());
+        if !self.pulls.keys().any(|connection| hub.has_room(*connection)) {
+            return;
+        }
+        let snapshot = match self.reads.snapshot() {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                tracing::error!(%error, "pulls could not be answered");
+                return refuse_pulls(hub, &mut self.pulls, &error);
+            }
+        };
+        for (connection, waiting) in &mut self.pulls {
+            while hub.has_room(*connection)
+                && let Some(pull) = waiting.pop_front()
+                && let Some((actor, _)) = hub.speaker(*connection)
+            {
+                let frame = snapshot
+                    .organisation(actor.organisation)
+                    .map_err(ReadError::from)
+                    .and_then(|reader| pull::answer(reader.as_ref(), &actor, pull.request, pull.stream, pull.after))
+                    .unwrap_or_else(|error| ServerFrame::Error { request: Some(pull.request), error: told(error) });
+                hub.reply(*connection, &frame);
+            }
+        }
+        drop(snapshot);
+        self.pulls.retain(|_, waiting| !waiting.is_empty());
+    }
+}
+
+fn refuse_pulls(hub: &mut Hub, pulls: &mut BTreeMap<ConnectionId, VecDeque<Pull>>, error: &StoreError) {
+    for (connection, waiting) in mem::take(pulls) {
+        for pull in waiting {
+            hub.reply(connection, &ServerFrame::Error { request: Some(pull.request), error: refusal(error) });
+        }
+    }
+}
+
+fn told(error: ReadError) -> ProtocolError {
+    match error {
+        ReadError::Refused(error) => error,
+        ReadError::Store(error) => {
+            tracing::error!(%error, "a pull could not be answered");
+            refusal(&error)
+        }
+    }
+}
+
+/// The welcome, but for the time.
+fn read_welcome(
+    reader: &dyn Reader,
+    actor: &Actor,
+    protocol: u16,
+    hello: &Hello,
+) -> Result<(Subscription, Welcome), StoreError> {
+    let (epoch, horizon) = (reader.epoch()?, reader.committed_horizon()?);
+    let organisation = reader.organisation(actor.organisation)?;
+    let account = organisation.account(actor.account)?.ok_or(StoreError::Missing("account"))?;
+    let progress = organisation.progress(actor.device)?.ok_or(StoreError::Missing("device"))?;
+    // A horizon of another history, or one that this history has not reached, says nothing about what the client has.
+    let known = if hello.epoch == Some(epoch) && hello.horizon <= horizon { hello.horizon } else { 0 };
+    let account_rev = organisation.account_rev(actor.account)?;
+    let conversations: Vec<(Head, u64)> =
+        organisation.conversations_of(actor.account)?.iter().map(|(row, _)| (row.head(), row.changed)).collect();
+    let heads = conversations.iter().filter(|(_, changed)| *changed > known).map(|(head, _)| *head).collect();
+    let verdicts = organisation.verdicts_after(actor.device, progress.acknowledged)?;
+    let welcome = Welcome {
+        protocol,
+        server_time_ms: 0,
+        epoch,
+        horizon,
+        profile: account.profile,
+        applied: progress.applied,
+        verdicts,
+        account_rev,
+        heads,
+    };
+    Ok((Subscription { account_rev, conversations }, welcome))
+}

@@ -1,0 +1,87 @@
+//! Answers to pulls: the missing events, or a window if that is cheaper or the cursor is none of ours.
+
+use fil_protocol::limits::{PULL_BYTES_MAX, PULL_EVENTS_MAX, WINDOW_CHANGED_MAX, WINDOW_ITEMS};
+use fil_protocol::{AccountChanges, AccountEntry, ConversationId, KnownAccountEntry, Seq, ServerFrame, Stream, Window};
+
+use crate::actor::Actor;
+use crate::history::{ReadError, covered_from, visible};
+use crate::store::{ConversationRow, MemberRow, OrganisationReader, StoreError};
+
+/// The answer to one pull, as of the reader's snapshot.
+pub fn answer(
+    organisation: &dyn OrganisationReader,
+    actor: &Actor,
+    request: u64,
+    stream: Stream,
+    after: Option<Seq>,
+) -> Result<ServerFrame, ReadError> {
+    match stream {
+        Stream::Account => Ok(ServerFrame::Account(account(organisation, actor, request, after)?)),
+        Stream::Conversation(conversation) => events_or_window(organisation, actor, request, conversation, after),
+    }
+}
+
+/// The entries after a revision. A revision ahead of the server's is of another history, and is answered with all.
+fn account(
+    organisation: &dyn OrganisationReader,
+    actor: &Actor,
+    request: u64,
+    after: Option<Seq>,
+) -> Result<AccountChanges, StoreError> {
+    let rev = organisation.account_rev(actor.account)?;
+    let after = after.map(|after| after.0).filter(|after| *after <= rev);
+    let entries = organisation.entries_after(actor.account, after.unwrap_or(0))?;
+    let entries = entries
+        .into_iter()
+        .filter(|entry| entry.member || after.is_some())
+        .map(|entry| AccountEntry::Known(KnownAccountEntry::Conversation(entry)))
+        .collect();
+    Ok(AccountChanges { request: Some(request), after: after.unwrap_or(0), rev, full: after.is_none(), entries })
+}
+
+fn events_or_window(
+    organisation: &dyn OrganisationReader,
+    actor: &Actor,
+    request: u64,
+    conversation: ConversationId,
+    after: Option<Seq>,
+) -> Result<ServerFrame, ReadError> {
+    let (row, member) = visible(organisation, actor, conversation)?;
+    // A cursor ahead of the head is of another history: what the client has may be wrong below it, too.
+    let after = after.filter(|after| *after <= row.head.seq);
+    if let Some(after) = after.filter(|after| row.head.seq.0 - after.0 <= PULL_EVENTS_MAX as u64) {
+        let events = organisation.events_after(conversation, after, PULL_EVENTS_MAX, PULL_BYTES_MAX)?;
+        if let Some(events) = events {
+            return Ok(ServerFrame::Events { request, conversation, after, events });
+        }
+    }
+    let window = window(organisation, row, &member, after)?;
+    Ok(ServerFrame::Window { request, window })
+}
+
+/// The conversation as of now. Without a cursor nothing is known of what the client has, so it drops all that is older.
+fn window(
+    organisation: &dyn OrganisationReader,
+    row: ConversationRow,
+    member: &MemberRow,
+    after: Option<Seq>,
+) -> Result<Window, StoreError> {
+    let conversation = row.record.conversation;
+    let items = organisation.items_before(conversation, None, WINDOW_ITEMS)?;
+    let from = covered_from(&items, WINDOW_ITEMS);
+    let changed = match after {
+        Some(after) => organisation.items_touched(conversation, after, from, WINDOW_CHANGED_MAX + 1)?,
+        None => Vec::new(),
+    };
+    let reset = after.is_none() || changed.len() > WINDOW_CHANGED_MAX;
+    Ok(Window {
+        members: organisation.members(conversation)?,
+        deleted: organisation.deleted_between(conversation, member.read.seq, from)?,
+        record: row.record,
+        items,
+        from,
+        as_of: row.head,
+        changed: if reset { Vec::new() } else { changed },
+        reset,
+    })
+}

@@ -1,0 +1,160 @@
+//! Devices.
+
+use fil_protocol::{AccountId, DeviceId, Generation};
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::columns::{id, int, maybe_number, number};
+use super::error::{exists, found};
+use super::organisation::Organisation;
+use crate::store::{DeviceRow, NewDevice, Progress, ReadDevices, StoreError, WriteDevices};
+
+/// Version 1.
+pub(super) const TABLES: &str = "
+    CREATE TABLE device (
+        organisation INTEGER NOT NULL,
+        id BLOB NOT NULL UNIQUE,
+        account BLOB NOT NULL,
+        name TEXT NOT NULL,
+        created_at_ms INTEGER NOT NULL,
+        revoked_at_ms INTEGER,
+        refresh_counter INTEGER NOT NULL,
+        refresh_rotated_at_ms INTEGER NOT NULL,
+        generation BLOB,
+        applied INTEGER NOT NULL DEFAULT 0,
+        acknowledged INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (organisation, id),
+        FOREIGN KEY (organisation, account) REFERENCES account (organisation, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX device_of_account ON device (organisation, account);
+    CREATE INDEX device_revoked ON device (revoked_at_ms) WHERE revoked_at_ms IS NOT NULL;
+";
+
+const COLUMNS: &str = "id, account, name, created_at_ms, revoked_at_ms, refresh_counter, refresh_rotated_at_ms";
+
+impl ReadDevices for Organisation<'_> {
+    fn device(&self, device: DeviceId) -> Result<Option<DeviceRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM device WHERE organisation = ?1 AND id = ?2");
+        Ok(self.sql(&sql)?.query_row(params![self.number, device.as_bytes()], device_row).optional()?)
+    }
+
+    fn devices_of(&self, account: AccountId) -> Result<Vec<DeviceRow>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM device WHERE organisation = ?1 AND account = ?2 AND revoked_at_ms IS NULL
+             ORDER BY created_at_ms, id"
+        );
+        let mut statement = self.sql(&sql)?;
+        let rows = statement.query_map(params![self.number, account.as_bytes()], device_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn progress(&self, device: DeviceId) -> Result<Option<Progress>, StoreError> {
+        let mut statement = self.sql(
+            "SELECT d.generation, d.applied, d.acknowledged, d.revoked_at_ms IS NULL AND a.disabled_at_ms IS NULL
+             FROM device d JOIN account a ON a.organisation = d.organisation AND a.id = d.account
+             WHERE d.organisation = ?1 AND d.id = ?2",
+        )?;
+        let progress = statement.query_row(params![self.number, device.as_bytes()], |row| {
+            Ok(Progress {
+                generation: row.get::<_, Option<[u8; 16]>>(0)?.map(Generation::from),
+                applied: number(row, 1)?,
+                acknowledged: number(row, 2)?,
+                active: row.get(3)?,
+            })
+        });
+        Ok(progress.optional()?)
+    }
+}
+
+impl WriteDevices for Organisation<'_> {
+    fn create_device(&self, device: &NewDevice) -> Result<(), StoreError> {
+        self.sql(
+            "INSERT INTO device (organisation, id, account, name, created_at_ms, refresh_counter, refresh_rotated_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, ?5)",
+        )?
+        .execute(params![
+            self.number,
+            device.device.as_bytes(),
+            device.account.as_bytes(),
+            device.name,
+            int(device.created_at_ms)
+        ])
+        .map_err(exists("device"))?;
+        Ok(())
+    }
+
+    fn rotate_refresh(&self, device: DeviceId, from: u64, at_ms: u64) -> Result<bool, StoreError> {
+        let rows = self
+            .sql(
+                "UPDATE device SET refresh_counter = refresh_counter + 1, refresh_rotated_at_ms = ?4
+                 WHERE organisation = ?1 AND id = ?2 AND refresh_counter = ?3 AND revoked_at_ms IS NULL",
+            )?
+            .execute(params![self.number, device.as_bytes(), int(from), int(at_ms)])?;
+        Ok(rows == 1)
+    }
+
+    fn set_refresh_counter(&self, device: DeviceId, counter: u64, at_ms: u64) -> Result<(), StoreError> {
+        let rows = self
+            .sql(
+                "UPDATE device SET refresh_counter = ?3, refresh_rotated_at_ms = ?4 WHERE organisation = ?1 AND id = ?2",
+            )?
+            .execute(params![self.number, device.as_bytes(), int(counter), int(at_ms)])?;
+        found("device", rows)
+    }
+
+    fn revoke_device(&self, device: DeviceId, at_ms: u64) -> Result<(), StoreError> {
+        let rows = self
+            .sql("UPDATE device SET revoked_at_ms = coalesce(revoked_at_ms, ?3) WHERE organisation = ?1 AND id = ?2")?
+            .execute(params![self.number, device.as_bytes(), int(at_ms)])?;
+        found("device", rows)
+    }
+
+    fn start_generation(&self, device: DeviceId, generation: Generation) -> Result<(), StoreError> {
+        let rows = self
+            .sql(
+                "UPDATE device SET generation = ?3, applied = 0, acknowledged = 0
+                 WHERE organisation = ?1 AND id = ?2",
+            )?
+            .execute(params![self.number, device.as_bytes(), generation.as_bytes()])?;
+        found("device", rows)?;
+        self.sql("DELETE FROM verdict WHERE organisation = ?1 AND device = ?2")?
+            .execute(params![self.number, device.as_bytes()])?;
+        Ok(())
+    }
+
+    fn set_applied(&self, device: DeviceId, no: u64) -> Result<(), StoreError> {
+        let rows = self.sql("UPDATE device SET applied = ?3 WHERE organisation = ?1 AND id = ?2")?.execute(params![
+            self.number,
+            device.as_bytes(),
+            int(no)
+        ])?;
+        found("device", rows)
+    }
+
+    fn acknowledge(&self, device: DeviceId, no: u64) -> Result<(), StoreError> {
+        let rows = self
+            .sql(
+                "UPDATE device SET acknowledged = max(acknowledged, min(applied, ?3))
+                 WHERE organisation = ?1 AND id = ?2",
+            )?
+            .execute(params![self.number, device.as_bytes(), int(no)])?;
+        found("device", rows)?;
+        self.sql("DELETE FROM verdict WHERE organisation = ?1 AND device = ?2 AND no <= ?3")?.execute(params![
+            self.number,
+            device.as_bytes(),
+            int(no)
+        ])?;
+        Ok(())
+    }
+}
+
+fn device_row(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
+    Ok(DeviceRow {
+        device: id(row, 0)?,
+        account: id(row, 1)?,
+        name: row.get(2)?,
+        created_at_ms: number(row, 3)?,
+        revoked_at_ms: maybe_number(row, 4)?,
+        refresh_counter: number(row, 5)?,
+        refresh_rotated_at_ms: number(row, 6)?,
+    })
+}

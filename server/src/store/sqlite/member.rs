@@ -1,0 +1,136 @@
+//! Members.
+
+use fil_protocol::{AccountId, ConversationEntry, ConversationId, Member, Position, Profile, Seq};
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::columns::{from_name, id, int, number, seq, to_name};
+use super::error::found;
+use super::organisation::Organisation;
+use crate::store::{MemberRow, Membership, ReadMembers, StoreError, WriteMembers};
+
+/// Version 1. `rev` is in no index: a message moves its author's `rev`, and one more index to write per message was
+/// refused for the sake of the rare catch-up, which reads all rows of an account.
+pub(super) const TABLES: &str = "
+    CREATE TABLE member (
+        organisation INTEGER NOT NULL,
+        conversation BLOB NOT NULL,
+        account BLOB NOT NULL,
+        member INTEGER NOT NULL,
+        role TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        read_seq INTEGER NOT NULL,
+        read_sent INTEGER NOT NULL,
+        rev INTEGER NOT NULL,
+        PRIMARY KEY (organisation, conversation, account),
+        FOREIGN KEY (organisation, conversation) REFERENCES conversation (organisation, id),
+        FOREIGN KEY (organisation, account) REFERENCES account (organisation, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX member_of_account ON member (organisation, account);
+";
+
+impl ReadMembers for Organisation<'_> {
+    fn member(&self, conversation: ConversationId, account: AccountId) -> Result<Option<MemberRow>, StoreError> {
+        let mut statement = self.sql(
+            "SELECT member, role, since, read_seq, read_sent, rev FROM member
+             WHERE organisation = ?1 AND conversation = ?2 AND account = ?3",
+        )?;
+        let key = params![self.number, conversation.as_bytes(), account.as_bytes()];
+        Ok(statement.query_row(key, |row| member_row(row, 0)).optional()?)
+    }
+
+    fn members(&self, conversation: ConversationId) -> Result<Vec<Member>, StoreError> {
+        let mut statement = self.sql(
+            "SELECT a.id, a.handle, a.name, m.role
+             FROM member m JOIN account a ON a.organisation = m.organisation AND a.id = m.account
+             WHERE m.organisation = ?1 AND m.conversation = ?2 AND m.member ORDER BY m.account",
+        )?;
+        let rows = statement.query_map(params![self.number, conversation.as_bytes()], |row| {
+            Ok(Member {
+                profile: Profile { account: id(row, 0)?, handle: row.get(1)?, name: row.get(2)? },
+                role: from_name(row.get_ref(3)?.as_str()?)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn count_members(&self, conversation: ConversationId) -> Result<u64, StoreError> {
+        let mut statement =
+            self.sql("SELECT count(*) FROM member WHERE organisation = ?1 AND conversation = ?2 AND member")?;
+        Ok(statement.query_row(params![self.number, conversation.as_bytes()], |row| number(row, 0))?)
+    }
+
+    fn entries_after(&self, account: AccountId, after: u64) -> Result<Vec<ConversationEntry>, StoreError> {
+        let mut statement = self.sql(
+            "SELECT c.id, c.kind, m.member, m.read_seq, m.read_sent
+             FROM member m JOIN conversation c ON c.organisation = m.organisation AND c.id = m.conversation
+             WHERE m.organisation = ?1 AND m.account = ?2 AND m.rev > ?3 ORDER BY m.rev",
+        )?;
+        let rows = statement.query_map(params![self.number, account.as_bytes(), int(after)], |row| {
+            Ok(ConversationEntry {
+                conversation: id(row, 0)?,
+                kind: from_name(row.get_ref(1)?.as_str()?)?,
+                member: row.get(2)?,
+                read: Position { seq: Seq(number(row, 3)?), sent: number(row, 4)? },
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+impl WriteMembers for Organisation<'_> {
+    fn set_membership(&self, membership: Membership) -> Result<u64, StoreError> {
+        let rev = self.next_rev(membership.account)?;
+        self.sql(
+            "INSERT INTO member (organisation, conversation, account, member, role, since, read_seq, read_sent, rev)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)
+             ON CONFLICT DO UPDATE SET
+                member = excluded.member,
+                role = excluded.role,
+                since = excluded.since,
+                read_seq = iif(excluded.member, excluded.read_seq, read_seq),
+                read_sent = iif(excluded.member, excluded.read_sent, read_sent),
+                rev = excluded.rev",
+        )?
+        .execute(params![
+            self.number,
+            membership.conversation.as_bytes(),
+            membership.account.as_bytes(),
+            membership.member,
+            to_name(&membership.role)?,
+            seq(membership.at.seq),
+            int(membership.at.sent),
+            int(rev)
+        ])?;
+        Ok(rev)
+    }
+
+    fn set_read(&self, conversation: ConversationId, account: AccountId, read: Position) -> Result<u64, StoreError> {
+        let rev = self.next_rev(account)?;
+        let rows = self
+            .sql(
+                "UPDATE member SET read_seq = ?4, read_sent = ?5, rev = ?6
+                 WHERE organisation = ?1 AND conversation = ?2 AND account = ?3",
+            )?
+            .execute(params![
+                self.number,
+                conversation.as_bytes(),
+                account.as_bytes(),
+                seq(read.seq),
+                int(read.sent),
+                int(rev)
+            ])?;
+        found("member", rows)?;
+        Ok(rev)
+    }
+}
+
+/// Six columns from `first` on: member, role, since, read_seq, read_sent, rev.
+pub(super) fn member_row(row: &Row<'_>, first: usize) -> rusqlite::Result<MemberRow> {
+    Ok(MemberRow {
+        member: row.get(first)?,
+        role: from_name(row.get_ref(first + 1)?.as_str()?)?,
+        since: Seq(number(row, first + 2)?),
+        read: Position { seq: Seq(number(row, first + 3)?), sent: number(row, first + 4)? },
+        rev: number(row, first + 5)?,
+    })
+}

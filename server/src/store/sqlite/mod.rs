@@ -1,0 +1,130 @@
+//! The store on SQLite: one file, one writing connection, any number of reading ones.
+//!
+//! - WAL with `synchronous=FULL`: a commit that returned survives a power cut. `NORMAL` was refused, it may lose the
+//!   last commits.
+//! - `secure_delete`, in the tables and in the index of words: deleted content is overwritten. Copies in the
+//!   write-ahead log go with [`Store::forget`].
+//! - SQLite before 3.51.3 is refused: its WAL can lose a commit when two connections reset the log at once.
+//! - Ids are sixteen bytes; the organisation is a small number in front of every key, so isolation costs a byte.
+//!
+//! One file per noun: tables, reads, writes.
+
+mod account;
+mod columns;
+mod conversation;
+mod device;
+mod error;
+mod event;
+mod idempotency;
+mod invite;
+mod item;
+mod member;
+mod migrations;
+mod organisation;
+mod server;
+mod snapshot;
+mod transaction;
+mod verdict;
+mod words;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fil_protocol::Epoch;
+use rusqlite::Connection;
+
+use self::snapshot::SqliteReads;
+use self::transaction::SqliteTransaction;
+use super::{ReadStore, Store, StoreError, Transaction};
+
+/// 3.51.3, as `sqlite3_libversion_number` tells it.
+const ENGINE_LOWEST: i32 = 3_051_003;
+/// How long to wait for another process (a backup, `fil-server account …`) to let go of the write lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// More than there are different statements.
+const STATEMENTS_CACHED: usize = 128;
+
+/// The SQLite store: the one writer.
+pub struct SqliteStore {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl SqliteStore {
+    /// Opens the database file, or makes it; `first_epoch` is used only when it is made.
+    pub fn open(path: &Path, first_epoch: Epoch) -> Result<Self, StoreError> {
+        check_engine(rusqlite::version_number())?;
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        migrations::check(&connection)?;
+        configure(&connection)?;
+        migrations::run(&mut connection, first_epoch)?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// Looks through the whole database for damage; for `fil-server doctor`. The sentences found, none if it is sound.
+    pub fn check_integrity(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.connection.prepare("PRAGMA integrity_check")?;
+        let sentences = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let mut statement = self.connection.prepare("PRAGMA foreign_key_check")?;
+        let dangling = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let dangling = dangling.into_iter().map(|table| format!("a row of {table} points at nothing"));
+        Ok(sentences.into_iter().filter(|sentence| sentence != "ok").chain(dangling).collect())
+    }
+}
+
+impl Store for SqliteStore {
+    fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError> {
+        Ok(Box::new(SqliteTransaction::begin(&self.connection)?))
+    }
+
+    fn open_reads(&self) -> Result<Box<dyn ReadStore>, StoreError> {
+        Ok(Box::new(SqliteReads::open(&self.path)?))
+    }
+
+    fn forget(&mut self) -> Result<bool, StoreError> {
+        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(busy == 0)
+    }
+}
+
+/// Copies the database, as of one moment and while it is in use, into a new file.
+pub fn back_up(database: &Path, to: &Path) -> Result<(), StoreError> {
+    let source = Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    source.busy_timeout(BUSY_TIMEOUT)?;
+    migrations::check(&source)?;
+    let mut copy = Connection::open(to)?;
+    let backup = rusqlite::backup::Backup::new(&source, &mut copy)?;
+    // All pages in one step: one read snapshot, which in WAL keeps no writer waiting.
+    backup.step(-1)?;
+    drop(backup);
+    copy.pragma_update(None, "journal_mode", "DELETE")?;
+    copy.close().map_err(|(_, error)| error.into())
+}
+
+fn check_engine(version: i32) -> Result<(), StoreError> {
+    if version >= ENGINE_LOWEST {
+        return Ok(());
+    }
+    let found = format!("{}.{}.{}", version / 1_000_000, version / 1_000 % 1_000, version % 1_000);
+    Err(StoreError::EngineTooOld { found })
+}
+
+/// What every connection is set to, the reading ones too.
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // In KiB if negative: 32 MiB of pages.
+    connection.pragma_update(None, "cache_size", -32 * 1024)?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4_000, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", 64 * 1024 * 1024, |_| Ok(()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
