@@ -21,7 +21,7 @@ const FIRST_DELAY_MS: u64 = 2_000;
 /// Shortest delay, in milliseconds.
 const DELAY_MS_MIN: u64 = 300;
 /// Longest delay, in milliseconds.
-const DELAY_MS_MAX: u64 = 60_000;
+const DELAY_MS_MAX: u64 = 30_000;
 /// How long an attempt may take, token refresh included, in milliseconds.
 const ATTEMPT_MS_MAX: u64 = 30_000;
 /// How long the server may take to answer `hello`, in milliseconds.

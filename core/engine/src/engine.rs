@@ -95,6 +95,8 @@ impl Engine {
         let mut actions = Vec::new();
         match input {
             Input::Enqueue { row, command } => self.outbox.enqueue(now, row, command, &mut actions),
+            // A row that still waits was not rejected: the screen is behind.
+            Input::Retry { rejected: row, .. } | Input::Discard { row } if self.outbox.holds(row) => {}
             Input::Retry { rejected, row, command } => {
                 actions.push(Action::Store(StoreAction::RemoveCommand { row: rejected }));
                 self.outbox.enqueue(now, row, command, &mut actions);

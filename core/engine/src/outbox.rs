@@ -116,6 +116,11 @@ impl Outbox {
         self.rows.len()
     }
 
+    /// Whether this row waits.
+    pub fn holds(&self, row: RowId) -> bool {
+        self.rows.iter().any(|known| known.row == row)
+    }
+
     /// Whether commands were transmitted whose verdicts have not come.
     pub fn is_in_flight(&self) -> bool {
         self.in_flight > 0

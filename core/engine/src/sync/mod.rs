@@ -205,9 +205,7 @@ impl Sync {
         }
         log.cursor.get_or_insert(Seq::ZERO);
         let ready = log.extend(events);
-        if log.is_behind() {
-            log.due_ms.get_or_insert(now_ms);
-        }
+        log.due_ms = log.is_behind().then_some(now_ms);
         self.apply(conversation, ready, actions);
     }
 
@@ -222,15 +220,11 @@ impl Sync {
         let as_of = window.as_of.seq;
         if log.cursor.is_some_and(|cursor| cursor >= as_of) {
             // Pushes were faster than this answer.
-            if log.is_behind() {
-                log.due_ms.get_or_insert(now_ms);
-            }
+            log.due_ms = log.is_behind().then_some(now_ms);
             return;
         }
         let ready = log.jump(as_of);
-        if log.is_behind() {
-            log.due_ms.get_or_insert(now_ms);
-        }
+        log.due_ms = log.is_behind().then_some(now_ms);
         actions.push(Action::Store(StoreAction::ApplyWindow(window)));
         actions.push(Action::Tell(Change::Timeline(conversation)));
         actions.push(Action::Tell(Change::Conversations));

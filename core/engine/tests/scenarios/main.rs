@@ -1,0 +1,69 @@
+//! Scenarios as data: a script of inputs, and the transcript of what the engine wanted, reviewed like a chat.
+//!
+//! Each file in `scripts/` is one scenario. A line is one input (see `script.rs` for the words), `#` begins a remark.
+//! The transcript shows every input with the actions that followed it; the snapshots are the expectations.
+
+mod script;
+mod transcript;
+
+use fil_engine::outbox::Kept;
+use fil_engine::sync::Cursors;
+use fil_engine::{Engine, Snapshot};
+use fil_protocol::Generation;
+
+/// Plays a script on an engine with empty databases.
+fn play(script: &str) -> String {
+    let outbox =
+        Kept { generation: Generation::from([1; 16]), epoch: None, last_no: 0, acknowledged: 0, rows: Vec::new() };
+    let snapshot = Snapshot { outbox, cursors: Cursors::default(), read_marks: Vec::new() };
+    let mut player = script::Player::default();
+    let mut engine = Engine::new("scenario", snapshot, 7, player.now());
+    let mut lines = Vec::new();
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        lines.push(line.to_owned());
+        if line.starts_with('#') {
+            continue;
+        }
+        let input = player.read(line);
+        let actions = engine.step(player.now(), input);
+        lines.extend(actions.iter().map(|action| format!("    {}", transcript::line(action))));
+    }
+    lines.join("\n")
+}
+
+macro_rules! scenarios {
+    ($($(#[$doc:meta])* $name:ident)*) => {
+        $(
+            $(#[$doc])*
+            #[test]
+            fn $name() {
+                insta::assert_snapshot!(play(include_str!(concat!("scripts/", stringify!($name), ".txt"))));
+            }
+        )*
+    };
+}
+
+scenarios! {
+    /// Row 11 of the failure catalogue: the answer is lost, the command is sent again under its number.
+    a_lost_answer_sends_the_same_number_again
+    /// Rows 17, 23, 24: a rejection consumes its number, stays visible, and blocks nothing.
+    a_rejection_blocks_nothing
+    /// An edit or deletion of something unsent changes its row; after transmission it queues behind.
+    changes_to_unsent_messages_are_folded
+    /// Row 1: the last push of a burst is lost, and the heartbeat names the head.
+    a_lost_last_push_is_found_by_the_heartbeat
+    /// A gap is held for 300 ms, then pulled; it never costs the connection.
+    a_gap_is_held_and_then_pulled
+    /// Rows 26 and 50: a restored server has another epoch; the journal is offered again under the same numbers.
+    a_restored_server_is_offered_the_journal
+    /// A database that is older than what the server has seen starts a new generation of numbers.
+    numbers_that_cannot_continue_start_again
+    /// Row 27: a server that answers nonsense is asked less and less.
+    a_lying_server_is_left_alone
+    /// Row 31: read marks wait until everything is here, and are coalesced.
+    read_marks_wait_until_caught_up
+    /// Row 37: a conversation that was taken away leaves no trace.
+    a_lost_membership_leaves_no_trace
+    /// The conversation on screen goes first, the others newest first, four at a time.
+    pulls_follow_the_person
+}
