@@ -1,0 +1,63 @@
+//! Views: the rows of the databases as records for a screen, one file per record.
+//!
+//! A view is a function of one moment of the two databases and of who is signed in. It holds nothing between two
+//! requests, so there is nothing that could be out of date.
+
+mod conversations;
+mod overlay;
+mod people;
+mod search;
+mod timeline;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use fil_protocol::{AccountId, Profile};
+use rusqlite::Connection;
+
+pub(crate) use timeline::Stretch;
+
+use crate::account::Account;
+use crate::bridge::types::Person;
+use crate::store::read;
+
+/// One moment, seen by one account.
+pub(crate) struct View<'a> {
+    db: &'a Connection,
+    account: &'a Account,
+    people: RefCell<HashMap<AccountId, Person>>,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(db: &'a Connection, account: &'a Account) -> Self {
+        Self { db, account, people: RefCell::default() }
+    }
+
+    fn me(&self) -> AccountId {
+        self.account.record.account
+    }
+
+    /// Somebody, from the cache, from an earlier search at the server, or known by the account alone.
+    fn person(&self, account: AccountId) -> rusqlite::Result<Person> {
+        if let Some(known) = self.people.borrow().get(&account) {
+            return Ok(known.clone());
+        }
+        let profile = read::person::get(self.db, account)?.or_else(|| self.account.seen(account));
+        let person = match profile {
+            Some(profile) => person(&profile),
+            None if account == self.me() => Person {
+                account: account.to_string(),
+                handle: self.account.record.handle.clone(),
+                name: self.account.record.name.clone(),
+            },
+            None => Person { account: account.to_string(), handle: String::new(), name: String::new() },
+        };
+        self.people.borrow_mut().insert(account, person.clone());
+        Ok(person)
+    }
+}
+
+/// A profile in the screen's words.
+pub(crate) fn person(profile: &Profile) -> Person {
+    Person { account: profile.account.to_string(), handle: profile.handle.clone(), name: profile.name.clone() }
+}
