@@ -1,1 +1,5 @@
-fn main() {}
+//! `fil-server`: see [`fil_server::cli`].
+
+fn main() -> std::process::ExitCode {
+    fil_server::cli::main()
+}

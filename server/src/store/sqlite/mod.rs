@@ -10,6 +10,7 @@
 //! One file per noun: tables, reads, writes.
 
 mod account;
+mod backup;
 mod columns;
 mod conversation;
 mod device;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use fil_protocol::Epoch;
 use rusqlite::Connection;
 
+pub use self::backup::{Inspection, engine, inspect};
 use self::snapshot::SqliteReads;
 use self::transaction::SqliteTransaction;
 use super::{ReadStore, Store, StoreError, Transaction};
@@ -83,8 +85,15 @@ impl Store for SqliteStore {
     }
 
     fn forget(&mut self) -> Result<bool, StoreError> {
-        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        Ok(busy == 0)
+        // Without waiting: a reader may keep its snapshot for a while, and commits must not wait for it.
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.connection.busy_timeout(BUSY_TIMEOUT)?;
+        match busy.map_err(StoreError::from) {
+            Ok(busy) => Ok(busy == 0),
+            Err(StoreError::Busy) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 

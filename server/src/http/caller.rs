@@ -1,0 +1,70 @@
+//! Who makes a request: the bearer of an access token whose device is not revoked and whose account is not disabled.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use fil_protocol::{ErrorCode, ProtocolError};
+
+use super::failure::Failure;
+use crate::auth::access::Claims;
+use crate::clock::now_ms;
+use crate::edge::Edge;
+use crate::history::ReadError;
+use crate::metrics::names;
+use crate::node::Actor;
+
+/// Who makes a request. Taking it as an argument is what protects a route.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller(pub Actor);
+
+impl FromRequestParts<Arc<Edge>> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Failure> {
+        let token = bearer(&parts.headers)?;
+        let (actor, _) = authenticate(edge, token).await?;
+        edge.limits.request_of(actor.account).inspect_err(|_| {
+            metrics::counter!(names::RATE_LIMITED, "limit" => "requests").increment(1);
+        })?;
+        Ok(Self(actor))
+    }
+}
+
+/// The token of `Authorization: Bearer …`.
+pub fn bearer(headers: &HeaderMap) -> Result<&str, ProtocolError> {
+    let refused = || {
+        let detail = "sign in first, and send the header Authorization: Bearer <access token>";
+        ProtocolError::new(ErrorCode::Unauthorised, detail)
+    };
+    let value = headers.get(AUTHORIZATION).ok_or_else(refused)?.to_str().map_err(|_| refused())?;
+    let (scheme, token) = value.split_once(' ').ok_or_else(refused)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(refused()) }
+}
+
+/// Who a token speaks for, as of now in the database.
+pub async fn authenticate(edge: &Edge, token: &str) -> Result<(Actor, Claims), ProtocolError> {
+    let claims = edge.access.verify(token, now_ms())?;
+    let actor = Actor { organisation: claims.organisation, account: claims.account, device: claims.device };
+    let refuse = |code, detail: &str| ReadError::Refused(ProtocolError::new(code, detail));
+    edge.reads
+        .read(move |reader| {
+            let organisation = reader.organisation(actor.organisation)?;
+            let Some(device) = organisation.device(actor.device)?.filter(|device| device.account == actor.account)
+            else {
+                // Signed by this server, but the device is of a history that a restored backup does not have.
+                return Err(refuse(ErrorCode::Unauthorised, "this device is not known: sign in again"));
+            };
+            if device.revoked_at_ms.is_some() {
+                return Err(refuse(ErrorCode::DeviceRevoked, "this device was revoked: sign in again"));
+            }
+            let account = organisation.account(actor.account)?;
+            if account.is_none_or(|account| account.disabled_at_ms.is_some()) {
+                return Err(refuse(ErrorCode::AccountDisabled, "the account is disabled"));
+            }
+            Ok((actor, claims))
+        })
+        .await
+}

@@ -1,0 +1,82 @@
+//! Whether the server lives, whether it can work, and its figures.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, http::HeaderValue};
+use fil_protocol::{ErrorCode, ProtocolError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::caller::bearer;
+use super::failure::Failure;
+use crate::edge::Edge;
+use crate::listener::Peer;
+use crate::metrics::recorder;
+use crate::secret::equal;
+
+/// The state of the server in one word.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Whether the process lives.
+///
+/// Asks nothing of the database: a supervisor restarts what does not answer here.
+#[utoipa::path(get, path = "/healthz", tag = "server", security(()), responses((status = 200, body = Health)))]
+pub(super) async fn alive() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Whether the server can work: it is not stopping, its writer lives, and the database can be read.
+#[utoipa::path(get, path = "/readyz", tag = "server", security(()), responses(
+    (status = 200, body = Health),
+    (status = 503, description = "Not now.", body = ProtocolError, headers(("Retry-After" = u64))),
+    (status = 500, description = "The database failed.", body = ProtocolError),
+))]
+pub(super) async fn ready(State(edge): State<Arc<Edge>>) -> Result<Json<Health>, Failure> {
+    let not_now = |detail: &str| ProtocolError::retry_after(ErrorCode::Unavailable, detail, 2_000);
+    if edge.stopping.is_on() {
+        return Err(not_now("the server is stopping").into());
+    }
+    if !edge.node.is_alive() {
+        return Err(not_now("the writer has stopped: restart the server").into());
+    }
+    edge.reads.read(|reader| Ok(reader.epoch()?)).await?;
+    Ok(Json(Health { status: "ok" }))
+}
+
+/// `/metrics` on the main address: for the bearer of the configured token; without one, for this machine alone.
+pub(super) async fn metrics(
+    State(edge): State<Arc<Edge>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let token = &edge.config.metrics.token;
+    let allowed = if token.is_empty() {
+        // A proxy on this machine would otherwise let everybody in.
+        let forwarded = headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
+        edge.config.metrics.listen.is_empty() && peer.0.ip().to_canonical().is_loopback() && !forwarded
+    } else {
+        headers.contains_key(AUTHORIZATION)
+            && bearer(&headers).is_ok_and(|given| equal(given.as_bytes(), token.reveal().as_bytes()))
+    };
+    if allowed {
+        Ok(render().await)
+    } else {
+        Err(Failure::with_status(StatusCode::FORBIDDEN, ErrorCode::Forbidden, "set metrics.token or metrics.listen"))
+    }
+}
+
+/// The figures, for whoever reaches the second address.
+pub(super) async fn render() -> Response {
+    let text = recorder().render();
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(CONTENT_TYPE, kind)], text).into_response()
+}

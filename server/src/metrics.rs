@@ -1,0 +1,108 @@
+//! Figures for Prometheus. Every name begins with `fil_`, carries its unit, and is listed in [`names`].
+//!
+//! Labels are from small closed sets (route patterns, status codes, kinds of frame): an id as a label would make the
+//! number of series grow with the organisation.
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// The names.
+pub mod names {
+    /// Counter: requests, by `method`, `route` and `status`.
+    pub const HTTP_REQUESTS: &str = "fil_http_requests_total";
+    /// Histogram: time to answer a request, by `route`.
+    pub const HTTP_SECONDS: &str = "fil_http_request_seconds";
+    /// Gauge: open TCP connections, sockets included.
+    pub const CONNECTIONS: &str = "fil_connections";
+    /// Counter: connections refused because of a limit.
+    pub const CONNECTIONS_REFUSED: &str = "fil_connections_refused_total";
+    /// Gauge: open sockets.
+    pub const SOCKETS: &str = "fil_sockets";
+    /// Counter: sockets opened.
+    pub const SOCKETS_OPENED: &str = "fil_sockets_opened_total";
+    /// Counter: sockets closed, by `code`.
+    pub const SOCKETS_CLOSED: &str = "fil_sockets_closed_total";
+    /// Counter: frames received, by `type`.
+    pub const FRAMES_RECEIVED: &str = "fil_frames_received_total";
+    /// Counter: frames sent.
+    pub const FRAMES_SENT: &str = "fil_frames_sent_total";
+    /// Counter: bytes of frames sent.
+    pub const BYTES_SENT: &str = "fil_frame_bytes_sent_total";
+    /// Histogram: what one batch of the node contained.
+    pub const BATCH_INPUTS: &str = "fil_node_batch_inputs";
+    /// Histogram: time from taking a batch to its commit.
+    pub const BATCH_SECONDS: &str = "fil_node_batch_seconds";
+    /// Counter: attempts to sign in, by `result` (`right`, `wrong`, `disabled`).
+    pub const SIGN_INS: &str = "fil_sign_ins_total";
+    /// Counter: refresh tokens presented, by `result` (`rotated`, `repeated`, `reused`, `refused`).
+    pub const REFRESHES: &str = "fil_refreshes_total";
+    /// Counter: what was refused because of a rate limit, by `limit`.
+    pub const RATE_LIMITED: &str = "fil_rate_limited_total";
+}
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// The figures of this process. A process has one set, however many servers a test starts in it.
+pub fn recorder() -> &'static PrometheusHandle {
+    RECORDER.get_or_init(|| {
+        let seconds = [0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        let inputs = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0];
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_inputs".to_owned()), &inputs))
+            .expect("the lists of buckets are not empty")
+            .build_recorder();
+        let handle = recorder.handle();
+        // Fails only if the process has another recorder already; then this one stays empty.
+        let _ = metrics::set_global_recorder(recorder);
+        describe();
+        handle
+    })
+}
+
+/// Folds what histograms have recorded into their buckets, which otherwise happens only when somebody asks, so that a
+/// server that nobody watches does not grow.
+pub async fn keep_up(mut stopping: crate::shutdown::Stopping) {
+    let mut ticks = tokio::time::interval(std::time::Duration::from_secs(10));
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => recorder().run_upkeep(),
+            () = stopping.wait() => return,
+        }
+    }
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!(names::HTTP_REQUESTS, "Requests.");
+    describe_histogram!(names::HTTP_SECONDS, "Time to answer a request.");
+    describe_gauge!(names::CONNECTIONS, "Open TCP connections, sockets included.");
+    describe_counter!(names::CONNECTIONS_REFUSED, "Connections refused because of a limit.");
+    describe_gauge!(names::SOCKETS, "Open sockets.");
+    describe_counter!(names::SOCKETS_OPENED, "Sockets opened.");
+    describe_counter!(names::SOCKETS_CLOSED, "Sockets closed, by close code.");
+    describe_counter!(names::FRAMES_RECEIVED, "Frames received, by type.");
+    describe_counter!(names::FRAMES_SENT, "Frames sent.");
+    describe_counter!(names::BYTES_SENT, "Bytes of frames sent.");
+    describe_histogram!(names::BATCH_INPUTS, "Inputs in one batch of the node.");
+    describe_histogram!(names::BATCH_SECONDS, "Time from taking a batch to its commit.");
+    describe_counter!(names::SIGN_INS, "Attempts to sign in, by result.");
+    describe_counter!(names::REFRESHES, "Refresh tokens presented, by result.");
+    describe_counter!(names::RATE_LIMITED, "What was refused because of a rate limit.");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_rendered_with_their_names() {
+        let handle = recorder();
+        metrics::counter!(names::SOCKETS_OPENED).increment(1);
+        metrics::histogram!(names::BATCH_SECONDS).record(0.002);
+        let text = handle.render();
+        assert!(text.contains("# TYPE fil_sockets_opened_total counter"), "{text}");
+        assert!(text.contains("fil_node_batch_seconds_bucket{le=\"0.0025\"}"), "{text}");
+    }
+}
