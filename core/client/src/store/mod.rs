@@ -25,7 +25,9 @@ use fil_protocol::{AccountEntry, AccountId, Command, ConversationId, Generation,
 use rusqlite::{Connection, TransactionBehavior, params};
 
 pub use error::{OpenError, StoreError};
+pub use local::command::{State as CommandState, Written};
 use local::{command, device, draft, read_mark};
+pub use read::projection::Projection;
 
 /// The writer.
 pub struct Store {
@@ -249,7 +251,12 @@ fn apply(db: &Connection, me: AccountId, action: &StoreAction) -> rusqlite::Resu
             }
             cache::state::set_account_rev(db, changes.rev)
         }
-        StoreAction::ForgetConversation { conversation } => cache::conversation::forget(db, *conversation),
+        StoreAction::ForgetConversation { conversation } => {
+            // Every trace, the journal's and the composer's too; what was not sent stays for the person to decide.
+            command::forget_settled(db, *conversation)?;
+            draft::save(db, *conversation, "", 0)?;
+            cache::conversation::forget(db, *conversation)
+        }
         StoreAction::ResetCache { epoch } => cache::state::reset(db, *epoch),
         StoreAction::SetHorizon { horizon } => cache::state::set_horizon(db, *horizon),
     }

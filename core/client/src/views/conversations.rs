@@ -18,8 +18,8 @@ impl View<'_> {
             rows.push((active_at_ms(Some(&conversation), &overlay), self.row(&conversation, &overlay)?));
         }
         for (id, overlay) in overlays {
-            if let Some(created) = &overlay.created {
-                rows.push((active_at_ms(None, &overlay), self.pending_row(id, created, &overlay)?));
+            if let Some(created) = overlay.conversation() {
+                rows.push((active_at_ms(None, &overlay), self.pending_row(id, &created, &overlay)?));
             }
         }
         rows.sort_by(|(at_ms, row), (other_ms, other)| other_ms.cmp(at_ms).then_with(|| row.id.cmp(&other.id)));
@@ -29,9 +29,9 @@ impl View<'_> {
     /// One conversation; none if it is gone.
     pub(crate) fn conversation(&self, id: ConversationId) -> rusqlite::Result<Option<ConversationRow>> {
         let overlay = Overlay::of(self.db, id)?;
-        match (read::conversation::one(self.db, self.me(), id)?, &overlay.created) {
+        match (read::conversation::one(self.db, self.me(), id)?, overlay.conversation()) {
             (Some(conversation), _) => self.row(&conversation, &overlay).map(Some),
-            (None, Some(created)) => self.pending_row(id, created, &overlay).map(Some),
+            (None, Some(created)) => self.pending_row(id, &created, &overlay).map(Some),
             (None, None) => Ok(None),
         }
     }

@@ -61,3 +61,6 @@ impl<'a> View<'a> {
 pub(crate) fn person(profile: &Profile) -> Person {
     Person { account: profile.account.to_string(), handle: profile.handle.clone(), name: profile.name.clone() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,6 +111,17 @@ impl Overlay {
         }
     }
 
+    /// The conversation as far as the overlay alone can draw it; none if there is nothing to draw.
+    ///
+    /// Messages that were refused because the person is no longer a member have a conversation that the server took
+    /// away: it is drawn without a name for as long as they await a decision.
+    pub(crate) fn conversation(&self) -> Option<Created> {
+        self.created.clone().or_else(|| {
+            let at_ms = self.pending.iter().map(|pending| pending.at_ms).min()?;
+            Some(Created { kind: ConversationKind::Group, title: None, members: Vec::new(), at_ms })
+        })
+    }
+
     /// When something was last written here.
     pub(crate) fn written_at_ms(&self) -> u64 {
         let created = self.created.as_ref().map(|created| created.at_ms);

@@ -34,10 +34,7 @@ impl View<'_> {
     pub(crate) fn timeline(&self, id: ConversationId, stretch: Stretch) -> rusqlite::Result<Option<Timeline>> {
         let overlay = Overlay::of(self.db, id)?;
         let Some(conversation) = read::conversation::one(self.db, self.me(), id)? else {
-            return Ok(match overlay.created {
-                Some(_) => Some(self.pending_timeline(id, &overlay)?),
-                None => None,
-            });
+            return overlay.conversation().map(|_| self.pending_timeline(id, &overlay)).transpose();
         };
         let head = conversation.head.seq;
         let read_seq = conversation.read_position(self.db)?.seq;

@@ -4,7 +4,7 @@
 //! generation have none.
 
 use fil_engine::outbox::{Row, RowId};
-use fil_protocol::{Command, ErrorCode, Seq};
+use fil_protocol::{Command, ConversationId, ErrorCode, Seq};
 use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 
@@ -158,4 +158,10 @@ pub(crate) fn forget_numbers(db: &Connection) -> rusqlite::Result<()> {
 pub(crate) fn prune(db: &Connection, before_ms: u64) -> rusqlite::Result<()> {
     let sql = "DELETE FROM main.command WHERE state = 'settled' AND settled_at_ms < ?";
     db.prepare_cached(sql)?.execute([before_ms]).map(drop)
+}
+
+/// The journal of a conversation goes.
+pub(crate) fn forget_settled(db: &Connection, conversation: ConversationId) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM main.command WHERE conversation = ? AND state = 'settled'";
+    db.execute(sql, [conversation.as_bytes()]).map(drop)
 }
