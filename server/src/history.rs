@@ -2,6 +2,9 @@
 //!
 //! Each is a function over a reader of the actor's organisation. What the actor may not see does not exist for it.
 
+#[cfg(test)]
+mod tests;
+
 use fil_protocol::http::{AccountPage, Conversation, HistoryPage, MemberPage, SearchHit, SearchPage};
 use fil_protocol::limits::{PAGE_ITEMS_MAX, QUERY_BYTES_MAX};
 use fil_protocol::{Action, ConversationId, ErrorCode, ProtocolError, Seq, can, unread};

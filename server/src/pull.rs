@@ -1,5 +1,8 @@
 //! Answers to pulls: the missing events, or a window if that is cheaper or the cursor is none of ours.
 
+#[cfg(test)]
+mod tests;
+
 use fil_protocol::limits::{PULL_BYTES_MAX, PULL_EVENTS_MAX, WINDOW_CHANGED_MAX, WINDOW_ITEMS};
 use fil_protocol::{AccountChanges, AccountEntry, ConversationId, KnownAccountEntry, Seq, ServerFrame, Stream, Window};
 

@@ -1,1 +1,188 @@
-//! Tests of the SQLite store.
+//! The contract, and what only SQLite has: files, versions, damage, what is left in the bytes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fil_protocol::{Item, ItemBody, Seq};
+use rusqlite::Connection;
+
+use super::{SqliteStore, back_up, check_engine, migrations};
+use crate::store::contract::{Made, store_contract};
+use crate::store::{Store, StoreError};
+use crate::testing::{ADA, BEN, House, actor, create_group, delete, edit, epoch, group, organisation, send};
+
+fn make() -> Made {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("fil.db"), epoch(1)).unwrap();
+    (Box::new(store), Box::new(folder))
+}
+
+store_contract!(make);
+
+#[test]
+fn every_connection_is_durable_and_overwrites_what_it_deletes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("fil.db"), epoch(1)).unwrap();
+    let pragma = |name: &str| -> String {
+        let value: rusqlite::types::Value = store.connection.pragma_query_value(None, name, |row| row.get(0)).unwrap();
+        format!("{value:?}")
+    };
+    assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
+    assert_eq!(pragma("synchronous"), "Integer(2)");
+    assert_eq!(pragma("foreign_keys"), "Integer(1)");
+    assert_eq!(pragma("secure_delete"), "Integer(1)");
+    assert_eq!(pragma("user_version"), format!("Integer({})", migrations::NEWEST));
+}
+
+#[test]
+fn an_engine_with_a_known_fault_is_refused() {
+    assert!(check_engine(rusqlite::version_number()).is_ok());
+    assert!(check_engine(3_051_003).is_ok());
+    let error = check_engine(3_051_002).unwrap_err();
+    assert_eq!(error.to_string(), "SQLite 3.51.2 is too old: at least 3.51.3 is needed");
+}
+
+/// What is committed is there after the process is gone, and opening again does not migrate again.
+#[test]
+fn a_database_is_found_again() {
+    let house = {
+        let mut house = House::new();
+        house.apply(ADA, &create_group(1, "Crew", &[BEN]));
+        house
+    };
+    let before = house.dump();
+    let path = house.folder.path().join("fil.db");
+    drop(house.store);
+    let store = SqliteStore::open(&path, epoch(9)).unwrap();
+    assert_eq!(store.open_reads().unwrap().snapshot().unwrap().epoch().unwrap(), epoch(1));
+    assert_eq!(store.check_integrity().unwrap(), [""; 0]);
+    drop(store);
+    let again = House { store: Box::new(SqliteStore::open(&path, epoch(9)).unwrap()), folder: house.folder };
+    assert_eq!(again.dump(), before);
+}
+
+/// A file that is not ours or is newer is refused, and not one byte of it changes.
+#[test]
+fn a_database_that_is_not_ours_or_newer_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let prepare = |name: &str, sql: &str| -> PathBuf {
+        let path = folder.path().join(name);
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        path
+    };
+    let newer =
+        prepare("newer.db", "PRAGMA application_id = 0x46696c31; PRAGMA user_version = 999; CREATE TABLE t (x)");
+    let foreign = prepare("foreign.db", "PRAGMA user_version = 1; CREATE TABLE recipe (name)");
+    let garbage = folder.path().join("garbage.db");
+    fs::write(&garbage, "this is no database, and longer than the header of one is, so that it must be read").unwrap();
+    for (path, expected) in [(newer, "update fil-server"), (foreign, "not a database of Fil"), (garbage, "damaged")] {
+        let before = fs::read(&path).unwrap();
+        let error = SqliteStore::open(&path, epoch(1)).map(drop).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), before);
+        assert!(back_up(&path, &folder.path().join("copy.db")).is_err());
+    }
+}
+
+/// A migration that fails halfway leaves the version before it.
+#[test]
+fn a_migration_is_all_or_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fil.db");
+    let connection = Connection::open(&path).unwrap();
+    // Ours by its mark, but with a table in the way of the last one of version 1.
+    connection.execute_batch("PRAGMA application_id = 0x46696c31; CREATE TABLE idempotency (x)").unwrap();
+    assert!(SqliteStore::open(&path, epoch(1)).is_err());
+    let tables: Vec<String> = connection
+        .prepare("SELECT name FROM sqlite_schema")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(tables, ["idempotency"]);
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 0);
+}
+
+/// A backup taken while a transaction is open has what was committed before it, in one sound file.
+#[test]
+fn a_backup_is_one_consistent_file() {
+    let mut house = House::new();
+    house.apply(ADA, &create_group(1, "Crew", &[BEN]));
+    house.apply(ADA, &send(group(1), 1, "before"));
+    let (from, to) = (house.folder.path().join("fil.db"), house.folder.path().join("backup.db"));
+    let transaction = house.store.begin().unwrap();
+    let writer = transaction.organisation(organisation(1)).unwrap();
+    crate::relay::apply(writer.as_ref(), &actor(ADA), &send(group(1), 2, "not committed"), 1).unwrap();
+    back_up(&from, &to).unwrap();
+    drop(writer);
+    drop(transaction);
+    assert!(!house.folder.path().join("backup.db-wal").exists());
+    let copy = SqliteStore::open(&to, epoch(9)).unwrap();
+    assert_eq!(copy.check_integrity().unwrap(), [""; 0]);
+    let mut reads = copy.open_reads().unwrap();
+    let snapshot = reads.snapshot().unwrap();
+    assert_eq!(snapshot.epoch().unwrap(), epoch(1));
+    let head = snapshot.organisation(organisation(1)).unwrap().conversation(group(1)).unwrap().unwrap().head;
+    assert_eq!(head.seq, Seq(2));
+}
+
+/// After a deletion and [`Store::forget`] the words are in no file: not in the tables, the index of words or the log.
+#[test]
+fn deleted_words_are_in_no_file() {
+    let mut house = House::new();
+    let g = group(1);
+    house.apply(ADA, &create_group(1, "Crew", &[BEN]));
+    // Enough other messages that the index has segments to merge.
+    for number in 10..60 {
+        house.apply(BEN, &send(g, number, "nothing special here"));
+    }
+    house.apply(ADA, &send(g, 1, "the xylophone is broken"));
+    house.apply(ADA, &edit(g, 1, "the zweihander is broken"));
+    assert!(house.store.forget().unwrap());
+    assert!(occurs(house.folder.path(), b"xylophone"), "the test can see the words before the deletion");
+    house.apply(ADA, &delete(g, 1));
+    assert!(house.store.forget().unwrap());
+    for word in [b"xylophone".as_slice(), b"zweihander", b"ylophon", b"weihande"] {
+        assert!(!occurs(house.folder.path(), word), "{}", String::from_utf8_lossy(word));
+    }
+    assert!(occurs(house.folder.path(), b"special"));
+    let found = house.read(|organisation| organisation.search(actor(ADA).account, "broken", None, None, 5).unwrap());
+    assert_eq!(found, []);
+    let items = house.read(|organisation| organisation.items_before(g, None, 99).unwrap());
+    assert!(items.iter().any(|Item { body, .. }| matches!(body, ItemBody::Deleted { .. })));
+}
+
+/// A reader in the middle of its snapshot keeps the log, and nobody waits for it; the next call empties the log.
+#[test]
+fn forgetting_does_not_wait_for_readers() {
+    let mut house = House::new();
+    let mut reads = house.store.open_reads().unwrap();
+    let snapshot = reads.snapshot().unwrap();
+    house.apply(ADA, &create_group(1, "Crew", &[]));
+    assert!(!house.store.forget().unwrap());
+    house.apply(ADA, &send(group(1), 1, "written all the same"));
+    drop(snapshot);
+    assert!(house.store.forget().unwrap());
+    assert_eq!(fs::metadata(house.folder.path().join("fil.db-wal")).unwrap().len(), 0);
+}
+
+/// What a store says when a second process holds the writer.
+#[test]
+fn the_errors_of_sqlite_are_told_apart() {
+    let error =
+        |code: i32| StoreError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)).to_string();
+    assert_eq!(error(rusqlite::ffi::SQLITE_BUSY), "the database is in use by another process");
+    assert_eq!(error(rusqlite::ffi::SQLITE_FULL), "the disk is full");
+    assert!(error(rusqlite::ffi::SQLITE_CORRUPT).starts_with("the database is damaged"));
+    assert!(error(rusqlite::ffi::SQLITE_NOTADB).starts_with("the database is damaged"));
+    assert!(error(rusqlite::ffi::SQLITE_IOERR).starts_with("the database failed"));
+}
+
+fn occurs(folder: &Path, word: &[u8]) -> bool {
+    fs::read_dir(folder).unwrap().any(|entry| {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        bytes.windows(word.len()).any(|window| window == word)
+    })
+}

@@ -1,0 +1,108 @@
+//! Pages, hits, members and unread counts as HTTP gives them, and what strangers are told.
+
+use fil_protocol::limits::{PAGE_ITEMS_MAX, QUERY_BYTES_MAX};
+use fil_protocol::{ErrorCode, Position, Seq};
+
+use super::{ReadError, accounts, conversation, conversations, history, members, search};
+use crate::testing::{
+    ADA, BEN, EVE, House, MALLORY, account, actor, create_direct, create_group, delete, direct, edit, group, send,
+};
+
+/// A house with a direct conversation (five messages) and a group without Ben.
+fn house() -> House {
+    let mut house = House::new();
+    house.apply(ADA, &create_direct(ADA, BEN));
+    for (number, text) in [(1, "one"), (2, "two"), (3, "three"), (4, "four"), (5, "five")] {
+        house.apply(ADA, &send(direct(ADA, BEN), number, text));
+    }
+    house.apply(ADA, &create_group(1, "Crew", &[EVE]));
+    house.apply(EVE, &send(group(1), 10, "one for the crew"));
+    house
+}
+
+fn code<T>(result: Result<T, ReadError>) -> Option<ErrorCode> {
+    match result {
+        Ok(_) => None,
+        Err(ReadError::Refused(error)) => Some(error.code),
+        Err(ReadError::Store(error)) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn history_pages_cover_the_log_without_overlap() {
+    let mut house = house();
+    house.apply(ADA, &edit(direct(ADA, BEN), 1, "uno"));
+    house.read(|organisation| {
+        let page = |before: Option<u64>, items_max| {
+            let page = history(organisation, &actor(BEN), direct(ADA, BEN), before.map(Seq), items_max).unwrap();
+            assert_eq!(page.as_of, Seq(7), "the edit is event 7");
+            (page.items.iter().map(|item| item.seq.0).collect::<Vec<_>>(), page.from.0)
+        };
+        assert_eq!(page(None, 2), (vec![5, 6], 5));
+        assert_eq!(page(Some(5), 3), (vec![2, 3, 4], 2));
+        assert_eq!(page(Some(2), 3), (vec![1], 1));
+        assert_eq!(page(Some(1), 3), (vec![], 1));
+        assert_eq!(page(None, 6), (vec![1, 2, 3, 4, 5, 6], 1));
+        assert_eq!(page(None, 0), (vec![6], 6), "a page has at least one item");
+        assert_eq!(page(None, 10 * PAGE_ITEMS_MAX).1, 1);
+    });
+}
+
+#[test]
+fn search_pages_are_newest_first_and_stop() {
+    let house = house();
+    house.read(|organisation| {
+        let first = search(organisation, &actor(ADA), "one", None, None, 1).unwrap();
+        assert_eq!(first.hits.iter().map(|hit| hit.conversation).collect::<Vec<_>>(), [group(1)]);
+        let second = search(organisation, &actor(ADA), "one", None, first.next.as_deref(), 1).unwrap();
+        assert_eq!(second.hits.iter().map(|hit| hit.conversation).collect::<Vec<_>>(), [direct(ADA, BEN)]);
+        assert_eq!(second.next, None);
+        assert!(search(organisation, &actor(ADA), " !? ", None, None, 9).unwrap().hits.is_empty());
+        assert_eq!(search(organisation, &actor(BEN), "one", None, None, 9).unwrap().hits.len(), 1);
+        let long = "x".repeat(QUERY_BYTES_MAX + 1);
+        assert_eq!(code(search(organisation, &actor(ADA), &long, None, None, 9)), Some(ErrorCode::TooLarge));
+        assert_eq!(code(accounts(organisation, &long)), Some(ErrorCode::TooLarge));
+        assert_eq!(code(search(organisation, &actor(ADA), "x", None, Some("no"), 9)), Some(ErrorCode::Malformed));
+    });
+}
+
+/// Not a member, or of another organisation: the conversation does not exist.
+#[test]
+fn what_one_may_not_see_does_not_exist() {
+    let mut house = house();
+    let not_found = Some(ErrorCode::NotFound);
+    house.read(|organisation| {
+        let (eve, d) = (actor(EVE), direct(ADA, BEN));
+        assert_eq!(code(history(organisation, &eve, d, None, 9)), not_found);
+        assert_eq!(code(search(organisation, &eve, "one", Some(d), None, 9)), not_found);
+        assert_eq!(code(members(organisation, &eve, d)), not_found);
+        assert_eq!(code(conversation(organisation, &eve, d)), not_found);
+        assert_eq!(conversations(organisation, &eve).unwrap().len(), 1);
+    });
+    house.apply(MALLORY, &create_group(1, "Same id", &[]));
+    let mut reads = house.store.open_reads().unwrap();
+    let snapshot = reads.snapshot().unwrap();
+    let theirs = snapshot.organisation(actor(MALLORY).organisation).unwrap();
+    assert_eq!(code(members(theirs.as_ref(), &actor(MALLORY), direct(ADA, BEN))), not_found);
+    assert_eq!(members(theirs.as_ref(), &actor(MALLORY), group(1)).unwrap().members.len(), 1);
+    assert_eq!(accounts(theirs.as_ref(), "").unwrap().accounts.len(), 1);
+}
+
+#[test]
+fn unread_counts_what_is_left_after_the_read_position() {
+    let mut house = house();
+    let d = direct(ADA, BEN);
+    let unread =
+        |house: &House, who| house.read(|organisation| conversation(organisation, &actor(who), d).unwrap().unread);
+    assert_eq!([unread(&house, ADA), unread(&house, BEN)], [0, 5]);
+    house.apply(ADA, &delete(d, 1));
+    house.apply(ADA, &delete(d, 4));
+    assert_eq!(unread(&house, BEN), 3);
+    house.write(|organisation| organisation.set_read(d, account(BEN), Position { seq: Seq(3), sent: 2 }).unwrap());
+    assert_eq!(unread(&house, BEN), 2);
+    house.apply(BEN, &send(d, 20, "answer"));
+    assert_eq!([unread(&house, ADA), unread(&house, BEN)], [1, 0]);
+    let listed = house.read(|organisation| conversations(organisation, &actor(ADA)).unwrap());
+    let listed: Vec<_> = listed.iter().map(|row| (row.head.conversation, row.unread)).collect();
+    assert_eq!(listed, [(d, 1), (group(1), 1)]);
+}

@@ -1,0 +1,258 @@
+//! The property behind everything: `apply(window@S, events S+1..T) == window@T`, over random histories with every
+//! kind of event. Also: unread equals a recount, numbers have no gap, and a window brings older items up to date.
+
+use std::collections::BTreeMap;
+
+use fil_protocol::limits::WINDOW_ITEMS;
+use fil_protocol::{
+    AccountId, ConversationRecord, Event, Item, ItemBody, KnownEvent, Member, MembershipChange, Position, Seq,
+    ServerFrame, Stream, Window, unread,
+};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{answer, window};
+use crate::history::visible;
+use crate::store::OrganisationReader;
+use crate::testing::{
+    ADA, BEN, EVE, House, account, actor, add, create_group, delete, edit, group, remove, rename, send,
+};
+
+/// What a client makes of a window and the events after it.
+#[derive(Debug, PartialEq)]
+struct Fold {
+    record: ConversationRecord,
+    members: BTreeMap<AccountId, Member>,
+    items: BTreeMap<Seq, Item>,
+    head: Position,
+}
+
+impl Fold {
+    fn new(window: &Window) -> Self {
+        Self {
+            record: window.record.clone(),
+            members: window.members.iter().map(|member| (member.account(), member.clone())).collect(),
+            items: window.items.iter().map(|item| (item.seq, item.clone())).collect(),
+            head: window.as_of,
+        }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        let known = event.known().expect("the server writes events that it knows");
+        assert_eq!(event.seq, self.head.seq.next(), "a gap");
+        self.head.seq = event.seq;
+        if let Some(body) = ItemBody::from_event(known) {
+            let Event { seq, at_ms, author, .. } = *event;
+            self.items.insert(seq, Item { seq, rev: seq, at_ms, author, body });
+        }
+        match known {
+            KnownEvent::Created { members, .. } => {
+                self.members = members.iter().map(|member| (member.account(), member.clone())).collect();
+            }
+            KnownEvent::Message { sent, .. } | KnownEvent::Tombstone { sent: Some(sent), .. } => self.head.sent = *sent,
+            KnownEvent::Edit { target, text: new_text, .. } => {
+                if let Some(item) = self.items.get_mut(target)
+                    && let ItemBody::Message { text, edited, .. } = &mut item.body
+                {
+                    new_text.clone_into(text);
+                    *edited = true;
+                    item.rev = event.seq;
+                }
+            }
+            KnownEvent::Deletion { target, .. } => {
+                if let Some(item) = self.items.get_mut(target)
+                    && let ItemBody::Message { id, sent, .. } | ItemBody::Deleted { id, sent } = item.body
+                {
+                    item.body = ItemBody::Deleted { id, sent };
+                    item.rev = event.seq;
+                }
+            }
+            KnownEvent::Membership { member, change: MembershipChange::Joined } => {
+                self.members.insert(member.account(), member.clone());
+            }
+            KnownEvent::Membership { member, change: MembershipChange::Left } => {
+                self.members.remove(&member.account());
+            }
+            KnownEvent::Title { title } => self.record.title = Some(title.clone()),
+            KnownEvent::Tombstone { sent: None, .. } => {}
+        }
+    }
+
+    /// Forgets what a window that begins later does not have.
+    fn from(mut self, from: Seq) -> Self {
+        self.items = self.items.split_off(&from);
+        self
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Send(u8),
+    Edit(Index),
+    Delete(Index),
+    Title,
+    Add(u8),
+    Remove(u8),
+    Read(u8, Index),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = || prop::sample::select(vec![ADA, BEN, EVE]);
+    let other = || prop::sample::select(vec![BEN, EVE]);
+    prop_oneof![
+        8 => who().prop_map(Step::Send),
+        3 => any::<Index>().prop_map(Step::Edit),
+        2 => any::<Index>().prop_map(Step::Delete),
+        1 => Just(Step::Title),
+        1 => other().prop_map(Step::Add),
+        1 => other().prop_map(Step::Remove),
+        2 => (who(), any::<Index>()).prop_map(|(who, index)| Step::Read(who, index)),
+    ]
+}
+
+/// Applies a step. `authors` remembers who wrote message 1, 2, ...
+fn apply(house: &mut House, authors: &mut Vec<u8>, step: &Step) {
+    let g = group(1);
+    let number = |index: &Index, authors: &Vec<u8>| u8::try_from(index.index(authors.len()) + 1).expect("few");
+    match step {
+        Step::Send(who) => {
+            authors.push(*who);
+            let number = u8::try_from(authors.len()).expect("few");
+            house.apply(*who, &send(g, number, &format!("message {number}")));
+        }
+        Step::Edit(index) if !authors.is_empty() => {
+            let number = number(index, authors);
+            house.apply(authors[usize::from(number) - 1], &edit(g, number, &format!("edit of {number}")));
+        }
+        Step::Delete(index) if !authors.is_empty() => {
+            house.apply(ADA, &delete(g, number(index, authors)));
+        }
+        Step::Title => {
+            house.apply(ADA, &rename(g, &format!("Title {}", authors.len())));
+        }
+        Step::Add(who) => {
+            house.apply(ADA, &add(g, *who));
+        }
+        Step::Remove(who) => {
+            house.apply(ADA, &remove(g, *who));
+        }
+        Step::Read(who, index) => house.write(|organisation| {
+            let head = organisation.conversation(g).unwrap().unwrap().head.seq;
+            let seq = Seq(index.index(usize::try_from(head.0).unwrap()) as u64 + 1);
+            let member = organisation.member(g, account(*who)).unwrap();
+            if member.is_some_and(|member| member.member && member.read.seq < seq) {
+                let sent = organisation.sent_up_to(g, seq).unwrap();
+                organisation.set_read(g, account(*who), Position { seq, sent }).unwrap();
+            }
+        }),
+        Step::Edit(_) | Step::Delete(_) => {}
+    }
+}
+
+fn window_of_ada(organisation: &dyn OrganisationReader, after: Option<Seq>) -> Window {
+    let (row, member) = visible(organisation, &actor(ADA), group(1)).unwrap();
+    window(organisation, row, &member, after).unwrap()
+}
+
+fn all_items(organisation: &dyn OrganisationReader) -> BTreeMap<Seq, Item> {
+    let items = organisation.items_before(group(1), None, 10_000).unwrap();
+    items.into_iter().map(|item| (item.seq, item)).collect()
+}
+
+/// Unread by arithmetic, as the server and as a client with a window compute it, against a count of what is there.
+fn check_unread(organisation: &dyn OrganisationReader) {
+    let items = all_items(organisation);
+    for who in [ADA, BEN, EVE] {
+        let Ok((row, member)) = visible(organisation, &actor(who), group(1)) else { continue };
+        let alive = |item: &&Item| matches!(item.body, ItemBody::Message { .. }) && item.seq > member.read.seq;
+        let recount = items.values().filter(alive).count() as u64;
+        let deleted = organisation.count_deleted_after(group(1), member.read.seq).unwrap();
+        assert_eq!(unread(row.head, member.read, deleted), recount);
+        let window = window(organisation, row.clone(), &member, None).unwrap();
+        let gone = |item: &&Item| matches!(item.body, ItemBody::Deleted { .. }) && item.seq > member.read.seq;
+        let deleted = window.deleted.len() + window.items.iter().filter(gone).count();
+        assert_eq!(unread(row.head, member.read, deleted as u64), recount);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn events_after_a_window_lead_to_the_later_window(
+        steps in prop::collection::vec(step(), 1..200),
+        split in any::<Index>(),
+    ) {
+        let mut house = House::new();
+        let mut authors = Vec::new();
+        house.apply(ADA, &create_group(1, "Crew", &[BEN, EVE]));
+        let split = split.index(steps.len());
+        for step in &steps[..split] {
+            apply(&mut house, &mut authors, step);
+        }
+        let (early, known) = house.read(|organisation| (window_of_ada(organisation, None), all_items(organisation)));
+        for step in &steps[split..] {
+            apply(&mut house, &mut authors, step);
+            house.read(check_unread);
+        }
+        house.read(|organisation| {
+            let frame = answer(organisation, &actor(ADA), 1, Stream::Conversation(group(1)), Some(early.as_of.seq)).unwrap();
+            let ServerFrame::Events { events, .. } = frame else { panic!("few enough for events") };
+            let mut fold = Fold::new(&early);
+            for event in &events {
+                fold.apply(event);
+            }
+            let late = window_of_ada(organisation, Some(early.as_of.seq));
+            assert_eq!(fold.from(late.from), Fold::new(&late));
+
+            // A client that knew every item at S, and took the window instead, knows every item at T that it can show.
+            let mut merged = known;
+            for item in late.changed.iter().chain(&late.items) {
+                merged.insert(item.seq, item.clone());
+            }
+            let now = all_items(organisation);
+            for (seq, item) in merged {
+                assert_eq!(Some(&item), now.get(&seq));
+            }
+            assert!(late.items.len() <= WINDOW_ITEMS && !late.reset);
+
+            let log = organisation.events_after(group(1), Seq::ZERO, 10_000, usize::MAX).unwrap().unwrap();
+            let numbers: Vec<_> = log.iter().map(|event| event.seq.0).collect();
+            assert_eq!(numbers, (1..=late.as_of.seq.0).collect::<Vec<_>>());
+            assert!(log.is_sorted_by_key(|event| event.at_ms));
+        });
+    }
+}
+
+/// Too many changed items are not listed: the client drops what is older.
+#[test]
+fn a_window_with_too_many_changes_is_a_reset() {
+    use fil_protocol::limits::WINDOW_CHANGED_MAX;
+    let mut house = House::new();
+    let g = group(1);
+    house.apply(ADA, &create_group(1, "Crew", &[]));
+    house.write(|organisation| {
+        let command = |number: u64, text: &str, edit: bool| {
+            let message = fil_protocol::MessageId::from_parts(number, &[0; 10]);
+            if edit {
+                fil_protocol::Command::EditMessage { conversation: g, message, text: text.to_owned() }
+            } else {
+                let (text, composed_at_ms) = (text.to_owned(), 1);
+                fil_protocol::Command::SendMessage { conversation: g, message, text, composed_at_ms }
+            }
+        };
+        for number in 0..=WINDOW_CHANGED_MAX as u64 + WINDOW_ITEMS as u64 {
+            crate::relay::apply(organisation, &actor(ADA), &command(number, "one", false), 1).unwrap();
+        }
+        let before = organisation.conversation(g).unwrap().unwrap().head.seq;
+        for number in 0..WINDOW_CHANGED_MAX as u64 {
+            crate::relay::apply(organisation, &actor(ADA), &command(number, "two", true), 1).unwrap();
+        }
+        let window = window_of_ada(organisation, Some(before));
+        assert_eq!((window.changed.len(), window.reset), (WINDOW_CHANGED_MAX, false));
+        let last = command(WINDOW_CHANGED_MAX as u64, "two", true);
+        crate::relay::apply(organisation, &actor(ADA), &last, 1).unwrap();
+        let window = window_of_ada(organisation, Some(before));
+        assert_eq!((window.changed.len(), window.reset), (0, true));
+    });
+}
