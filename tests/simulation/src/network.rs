@@ -1,0 +1,183 @@
+//! The network: frames under way between devices and the server.
+
+use std::collections::BTreeMap;
+
+use fil_server::node::ConnectionId;
+
+use crate::plan::Faults;
+use crate::random::Random;
+
+/// Who is to receive something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The device at the other end.
+    Device,
+    /// The server.
+    Server,
+}
+
+/// What arrives.
+#[derive(Clone, Debug)]
+pub enum Arrival {
+    /// The connection is there.
+    Opened,
+    /// A frame, as text.
+    Frame(String),
+    /// The connection is gone.
+    Closed,
+}
+
+/// One arrival.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// Where.
+    pub to: Side,
+    /// What.
+    pub arrival: Arrival,
+}
+
+/// A connection as the network knows it.
+#[derive(Clone, Debug)]
+struct Line {
+    device: usize,
+    /// Nothing passes any more, and nobody has been told.
+    dead: bool,
+    /// Frames of a direction arrive in order unless a fault has it otherwise.
+    last_to_server_ms: u64,
+    last_to_device_ms: u64,
+}
+
+/// Everything under way.
+#[derive(Default)]
+pub struct Network {
+    lines: BTreeMap<ConnectionId, Line>,
+    under_way: BTreeMap<(u64, u64), Delivery>,
+    last_connection: u64,
+    order: u64,
+    /// How many frame faults have struck.
+    pub struck: u64,
+}
+
+impl Network {
+    /// A device connects: both sides learn of it after a while.
+    pub fn open(&mut self, now_ms: u64, device: usize, random: &mut Random) -> ConnectionId {
+        self.last_connection += 1;
+        let connection = ConnectionId(self.last_connection);
+        let at_ms = now_ms + random.between(1, 40);
+        let line = Line { device, dead: false, last_to_server_ms: at_ms, last_to_device_ms: at_ms };
+        self.lines.insert(connection, line);
+        self.put(at_ms, Delivery { connection, to: Side::Server, arrival: Arrival::Opened });
+        self.put(at_ms, Delivery { connection, to: Side::Device, arrival: Arrival::Opened });
+        connection
+    }
+
+    /// Sends a frame. On a connection that is gone the sender is told so, as a real peer would answer with a reset.
+    pub fn send(
+        &mut self,
+        now_ms: u64,
+        connection: ConnectionId,
+        to: Side,
+        text: String,
+        faults: &Faults,
+        random: &mut Random,
+    ) {
+        let Some(line) = self.lines.get_mut(&connection) else {
+            let other = if to == Side::Server { Side::Device } else { Side::Server };
+            self.put(now_ms + 1, Delivery { connection, to: other, arrival: Arrival::Closed });
+            return;
+        };
+        if line.dead {
+            return;
+        }
+        if random.permille(faults.drop_permille) {
+            self.struck += 1;
+            return;
+        }
+        let delay_ms = random.between(1, 20) + random.below(faults.delay_ms_max + 1) * random.below(2);
+        let last = if to == Side::Server { &mut line.last_to_server_ms } else { &mut line.last_to_device_ms };
+        let mut at_ms = (now_ms + delay_ms).max(*last);
+        if random.permille(faults.reorder_permille) {
+            at_ms += random.between(1, 500);
+            self.struck += 1;
+        } else {
+            *last = at_ms;
+        }
+        let delivery = Delivery { connection, to, arrival: Arrival::Frame(text) };
+        if random.permille(faults.duplicate_permille) {
+            self.struck += 1;
+            self.put(at_ms + random.between(0, 300), delivery.clone());
+        }
+        self.put(at_ms, delivery);
+    }
+
+    /// A connection is closed: what is under way is lost, and those `told` learn of it after a while.
+    pub fn close(&mut self, now_ms: u64, connection: ConnectionId, told: &[Side], random: &mut Random) {
+        let Some(line) = self.lines.remove(&connection) else { return };
+        self.under_way.retain(|_, delivery| delivery.connection != connection);
+        if line.dead {
+            return;
+        }
+        for to in told {
+            let at_ms = now_ms + random.between(1, 60);
+            self.put(at_ms, Delivery { connection, to: *to, arrival: Arrival::Closed });
+        }
+    }
+
+    /// The connection breaks under both: what is under way is lost, and those `told` learn of it after a while.
+    pub fn sever(&mut self, now_ms: u64, connection: ConnectionId, told: &[Side], random: &mut Random) {
+        self.deaden(connection);
+        for to in told {
+            let at_ms = now_ms + random.between(1, 60);
+            self.put(at_ms, Delivery { connection, to: *to, arrival: Arrival::Closed });
+        }
+    }
+
+    /// The server closes after what it has already sent has arrived, as a socket does.
+    pub fn close_gracefully(&mut self, connection: ConnectionId) {
+        let Some(line) = self.lines.get(&connection) else { return };
+        let at_ms = line.last_to_device_ms;
+        self.put(at_ms, Delivery { connection, to: Side::Device, arrival: Arrival::Closed });
+    }
+
+    /// The connection goes dead, and nobody is told.
+    pub fn deaden(&mut self, connection: ConnectionId) {
+        if let Some(line) = self.lines.get_mut(&connection) {
+            line.dead = true;
+            self.under_way.retain(|_, delivery| delivery.connection != connection);
+        }
+    }
+
+    /// Dead connections answer with a reset again.
+    pub fn heal(&mut self) {
+        self.lines.retain(|_, line| !line.dead);
+    }
+
+    /// The connections there are.
+    pub fn connections(&self) -> Vec<ConnectionId> {
+        self.lines.keys().copied().collect()
+    }
+
+    /// Whose connection it is.
+    pub fn device(&self, connection: ConnectionId) -> Option<usize> {
+        self.lines.get(&connection).map(|line| line.device)
+    }
+
+    /// When something arrives next.
+    pub fn next_ms(&self) -> Option<u64> {
+        self.under_way.keys().next().map(|(at_ms, _)| *at_ms)
+    }
+
+    /// What has arrived by now, in order.
+    pub fn arrived(&mut self, now_ms: u64) -> Vec<Delivery> {
+        let later = self.under_way.split_off(&(now_ms + 1, 0));
+        let arrived = std::mem::replace(&mut self.under_way, later);
+        arrived.into_values().collect()
+    }
+
+    fn put(&mut self, at_ms: u64, delivery: Delivery) {
+        self.order += 1;
+        self.under_way.insert((at_ms, self.order), delivery);
+    }
+}

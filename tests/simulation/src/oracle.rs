@@ -1,0 +1,236 @@
+//! What must hold after every step: the server's log and the frames that leave the server.
+//!
+//! The oracle keeps a copy of the log as it was first committed, and looks at everything that is added to it:
+//! - numbers have no gap, times never go back (invariant 4);
+//! - a message is in one log, once, though it may have been sent many times (invariant 1);
+//! - the messages of one device stand in the order in which send was pressed (invariant 1);
+//! - what was committed is there after every crash (invariant 1);
+//! - an acknowledgement names an event that is in the log (invariant 1);
+//! - no frame about a conversation reaches anybody who is not its member as of that commit, and nothing crosses an
+//!   organisation (invariant 4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fil_protocol::{
+    AccountId, ConversationId, Event, KnownEvent, MembershipChange, MessageId, OrganisationId, Outcome, Seq,
+    ServerFrame,
+};
+use fil_server::node::Actor;
+use fil_server::store::{OrganisationReader, ReadStore, StoreError};
+
+use crate::person::People;
+
+type Place = (OrganisationId, ConversationId);
+
+/// The copy of one log.
+#[derive(Default)]
+struct Log {
+    events: Vec<Event>,
+    /// Who is a member as of the last event.
+    members: BTreeSet<AccountId>,
+    /// Who was a member when the step began.
+    members_before: BTreeSet<AccountId>,
+    /// Who joined and left, and when.
+    changes: Vec<(Seq, AccountId, bool)>,
+    last_press: BTreeMap<usize, u64>,
+}
+
+/// The oracle.
+pub struct Oracle {
+    cast: Vec<Actor>,
+    logs: BTreeMap<Place, Log>,
+    placed: BTreeMap<MessageId, ConversationId>,
+    horizon: Option<u64>,
+    /// In which conversation a device's numbered command was to be applied.
+    asked: BTreeMap<(usize, u64), ConversationId>,
+    /// Every conversation that anybody ever asked for: one may be created and left by all within one commit.
+    named: BTreeSet<Place>,
+}
+
+impl Oracle {
+    /// An oracle for these devices.
+    pub fn new(cast: Vec<Actor>) -> Self {
+        Self {
+            cast,
+            logs: BTreeMap::new(),
+            placed: BTreeMap::new(),
+            horizon: None,
+            asked: BTreeMap::new(),
+            named: BTreeSet::new(),
+        }
+    }
+
+    /// How many events there are.
+    pub fn events(&self) -> u64 {
+        self.logs.values().map(|log| log.events.len() as u64).sum()
+    }
+
+    /// Whether a message is in the log.
+    pub fn has(&self, message: MessageId) -> bool {
+        self.placed.contains_key(&message)
+    }
+
+    /// A device has sent a command.
+    pub fn asked(&mut self, device: usize, no: u64, conversation: ConversationId) {
+        self.asked.insert((device, no), conversation);
+        if let Some(actor) = self.cast.get(device) {
+            self.named.insert((actor.organisation, conversation));
+        }
+    }
+
+    /// Looks at what was committed since the last look.
+    pub fn look(&mut self, reads: &mut dyn ReadStore, people: &People) -> Result<(), String> {
+        for log in self.logs.values_mut() {
+            log.members_before.clone_from(&log.members);
+        }
+        let snapshot = reads.snapshot().map_err(text)?;
+        let horizon = snapshot.committed_horizon().map_err(text)?;
+        if self.horizon == Some(horizon) {
+            return Ok(());
+        }
+        self.horizon = Some(horizon);
+        for organisation in self.cast.iter().map(|actor| actor.organisation).collect::<BTreeSet<_>>() {
+            let reader = snapshot.organisation(organisation).map_err(text)?;
+            for conversation in self.conversations(organisation, &*reader).map_err(text)? {
+                self.look_at(organisation, conversation, &*reader, people)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn conversations(
+        &self,
+        organisation: OrganisationId,
+        reader: &dyn OrganisationReader,
+    ) -> Result<BTreeSet<ConversationId>, StoreError> {
+        let mut all = BTreeSet::new();
+        for (_, conversation) in self.named.iter().filter(|place| place.0 == organisation) {
+            if reader.conversation(*conversation)?.is_some() {
+                all.insert(*conversation);
+            }
+        }
+        Ok(all)
+    }
+
+    fn look_at(
+        &mut self,
+        organisation: OrganisationId,
+        conversation: ConversationId,
+        reader: &dyn OrganisationReader,
+        people: &People,
+    ) -> Result<(), String> {
+        let log = self.logs.entry((organisation, conversation)).or_default();
+        let after = Seq(log.events.len() as u64);
+        let new = reader.events_after(conversation, after, usize::MAX, usize::MAX).map_err(text)?;
+        for event in new.ok_or("the log refuses to be read")? {
+            let expected = log.events.len() as u64 + 1;
+            if event.seq.0 != expected {
+                return Err(format!("{conversation}: number {} follows {}", event.seq, expected - 1));
+            }
+            if log.events.last().is_some_and(|last| last.at_ms > event.at_ms) {
+                return Err(format!("{conversation}: the time of {} goes back", event.seq));
+            }
+            let known = event.known().ok_or("an event of an unknown type in the log")?.clone();
+            if let KnownEvent::Message { id, .. } | KnownEvent::Tombstone { message: id, sent: Some(_) } = known {
+                if let Some(first) = self.placed.insert(id, conversation) {
+                    return Err(format!("{id} is doubled: in {first} and as {} in {conversation}", event.seq));
+                }
+                let pressed = people.pressed.get(&id).ok_or("a message that nobody wrote")?;
+                let last = log.last_press.insert(pressed.device, pressed.order).unwrap_or(0);
+                if last > pressed.order {
+                    return Err(format!("{conversation}: {} overtook a message of its device", event.seq));
+                }
+            }
+            log.follow(event.seq, &known);
+            log.events.push(event);
+        }
+        Ok(())
+    }
+
+    /// After the server's process began again: everything that was committed is still there.
+    pub fn look_whole(&self, reads: &mut dyn ReadStore) -> Result<(), String> {
+        let snapshot = reads.snapshot().map_err(text)?;
+        for ((organisation, conversation), log) in &self.logs {
+            let reader = snapshot.organisation(*organisation).map_err(text)?;
+            let found = reader.events_after(*conversation, Seq::ZERO, usize::MAX, usize::MAX).map_err(text)?;
+            let found = found.unwrap_or_default();
+            if found.len() < log.events.len() {
+                let (had, has) = (log.events.len(), found.len());
+                return Err(format!("{conversation}: {had} events were committed, {has} survived the crash"));
+            }
+            for (before, now) in log.events.iter().zip(&found) {
+                let buried = matches!(now.known(), Some(KnownEvent::Tombstone { .. }));
+                if before != now && !buried {
+                    return Err(format!("{conversation}: {} is another one after the crash", before.seq));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at a frame that leaves the server for a device.
+    pub fn frame(&self, device: usize, frame: &ServerFrame) -> Result<(), String> {
+        let Some(actor) = self.cast.get(device) else { return Ok(()) };
+        let log = |conversation: &ConversationId| {
+            self.logs
+                .get(&(actor.organisation, *conversation))
+                .ok_or(format!("device {device} hears of {conversation}, which its organisation does not have"))
+        };
+        match frame {
+            ServerFrame::Event { conversation, event } => {
+                if !log(conversation)?.was_member(actor.account, event.seq) {
+                    return Err(format!("device {device} gets {} of {conversation} without being a member", event.seq));
+                }
+            }
+            ServerFrame::Events { conversation, .. } => log(conversation)?.may_pull(actor.account)?,
+            ServerFrame::Window { window, .. } => log(&window.record.conversation)?.may_pull(actor.account)?,
+            ServerFrame::Verdict(verdict) => {
+                if let Outcome::Applied { seq } = verdict.outcome {
+                    let conversation = self.asked.get(&(device, verdict.no)).ok_or("a verdict on nothing")?;
+                    if seq.0 == 0 || seq.0 > log(conversation)?.events.len() as u64 {
+                        return Err(format!("{seq} of {conversation} is acknowledged and not in the log"));
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Log {
+    fn follow(&mut self, seq: Seq, event: &KnownEvent) {
+        let changes: Vec<(AccountId, bool)> = match event {
+            KnownEvent::Created { members, .. } => members.iter().map(|member| (member.account(), true)).collect(),
+            KnownEvent::Membership { member, change } => {
+                vec![(member.account(), *change == MembershipChange::Joined)]
+            }
+            _ => Vec::new(),
+        };
+        for (account, joined) in changes {
+            if joined {
+                self.members.insert(account);
+            } else {
+                self.members.remove(&account);
+            }
+            self.changes.push((seq, account, joined));
+        }
+    }
+
+    fn was_member(&self, account: AccountId, as_of: Seq) -> bool {
+        let of_account = self.changes.iter().filter(|(seq, who, _)| *who == account && *seq <= as_of);
+        of_account.last().is_some_and(|(_, _, joined)| *joined)
+    }
+
+    /// A pull is answered somewhere within a step: it is wrong only for somebody who was no member throughout.
+    fn may_pull(&self, account: AccountId) -> Result<(), String> {
+        if self.members.contains(&account) || self.members_before.contains(&account) {
+            return Ok(());
+        }
+        Err(format!("{account} pulls without being a member"))
+    }
+}
+
+fn text(error: StoreError) -> String {
+    format!("the server's store: {error}")
+}

@@ -1,0 +1,196 @@
+//! What people do, and what they may expect of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fil_client::store::{CommandState, Projection, StoreError, Written};
+use fil_engine::Input;
+use fil_protocol::{
+    AccountId, Command, ConversationId, ConversationKind, ItemBody, MessageId, OrganisationId, Profile,
+};
+use fil_server::node::Actor;
+
+use crate::device::Device;
+use crate::random::Random;
+
+/// A message for which somebody has pressed send.
+#[derive(Clone, Copy, Debug)]
+pub struct Pressed {
+    /// On which device.
+    pub device: usize,
+    /// The how-manieth press of the run; a retry is a press of its own.
+    pub order: u64,
+}
+
+/// What people have done so far.
+#[derive(Default)]
+pub struct People {
+    /// Messages by id.
+    pub pressed: BTreeMap<MessageId, Pressed>,
+    /// Messages that somebody has deleted, or given up after they were rejected.
+    pub given_up: BTreeSet<MessageId>,
+    /// How many commands were given.
+    pub commands: u64,
+    presses: u64,
+}
+
+impl People {
+    /// One thing that the person at this device does now, looking at its own screen.
+    pub fn act(
+        &mut self,
+        index: usize,
+        device: &mut Device,
+        cast: &[(Actor, Profile)],
+        now_ms: u64,
+        random: &mut Random,
+    ) -> Result<Option<Input>, StoreError> {
+        let actor = device.actor;
+        let wall_ms = device.now(now_ms).wall_ms;
+        let Some(session) = device.session() else { return Ok(None) };
+        let mut reader = session.reader()?;
+        let seen = Seen { projections: reader.projections()?, commands: reader.commands()?, actor };
+        drop(reader);
+        let others: Vec<AccountId> = cast
+            .iter()
+            .filter(|(other, _)| other.organisation == actor.organisation && other.account != actor.account)
+            .map(|(other, _)| other.account)
+            .collect();
+        let Some(wish) = seen.wish(&others, wall_ms, random) else { return Ok(None) };
+        let row = session.next_row();
+        self.commands += 1;
+        Ok(Some(match wish {
+            Wish::Give(command) => {
+                self.remember(index, &command);
+                Input::Enqueue { row, command }
+            }
+            Wish::Retry(written) => {
+                self.remember(index, &written.command);
+                Input::Retry { rejected: written.row, row, command: written.command }
+            }
+            Wish::Discard(written) => {
+                self.given_up.extend(written.command.message());
+                Input::Discard { row: written.row }
+            }
+            Wish::Read(conversation, seq) => Input::MarkRead { conversation, seq },
+            Wish::Show(conversation) => Input::Show { conversation },
+        }))
+    }
+
+    fn remember(&mut self, device: usize, command: &Command) {
+        match command {
+            Command::SendMessage { message, .. } => {
+                self.presses += 1;
+                self.pressed.insert(*message, Pressed { device, order: self.presses });
+            }
+            Command::DeleteMessage { message, .. } => {
+                self.given_up.insert(*message);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a person sees on the screen.
+struct Seen {
+    projections: Vec<Projection>,
+    commands: Vec<Written>,
+    actor: Actor,
+}
+
+enum Wish {
+    Give(Command),
+    Retry(Written),
+    Discard(Written),
+    Read(ConversationId, fil_protocol::Seq),
+    Show(Option<ConversationId>),
+}
+
+impl Seen {
+    fn wish(&self, others: &[AccountId], wall_ms: u64, random: &mut Random) -> Option<Wish> {
+        let place = self.place(random);
+        let command = match random.below(100) {
+            0..=54 => {
+                let message = MessageId::from_parts(wall_ms, &random.ten());
+                let text = format!("text {}", random.below(1_000_000));
+                Command::SendMessage { conversation: place?, message, text, composed_at_ms: wall_ms }
+            }
+            55..=59 => self.direct(*random.pick(others)?),
+            60..=62 => self.group(others, wall_ms, random),
+            63..=65 => Command::SetTitle { conversation: place?, title: format!("title {}", random.below(1000)) },
+            66..=69 => Command::AddMember { conversation: place?, account: *random.pick(others)? },
+            70..=72 => {
+                let account = if random.permille(300) { self.actor.account } else { *random.pick(others)? };
+                Command::RemoveMember { conversation: place?, account }
+            }
+            73..=79 => {
+                let (conversation, message) = self.own_message(random)?;
+                let text = format!("edited {}", random.below(1_000_000));
+                Command::EditMessage { conversation, message, text }
+            }
+            80..=84 => {
+                let (conversation, message) = self.own_message(random)?;
+                Command::DeleteMessage { conversation, message }
+            }
+            85..=94 => {
+                let projection = random.pick(&self.projections)?;
+                return Some(Wish::Read(projection.conversation, projection.cursor));
+            }
+            95..=96 => return Some(Wish::Show(place)),
+            _ => {
+                let rejected: Vec<&Written> =
+                    self.commands.iter().filter(|row| matches!(row.state, CommandState::Rejected(_))).collect();
+                let written = (*random.pick(&rejected)?).clone();
+                return Some(if random.permille(500) { Wish::Retry(written) } else { Wish::Discard(written) });
+            }
+        };
+        Some(Wish::Give(command))
+    }
+
+    /// A conversation on the screen, pending ones included.
+    fn place(&self, random: &mut Random) -> Option<ConversationId> {
+        let mut places: Vec<ConversationId> =
+            self.projections.iter().map(|projection| projection.conversation).collect();
+        places.extend(self.commands.iter().filter_map(|row| match (&row.command, row.state) {
+            (Command::CreateConversation { conversation, .. }, CommandState::Waiting) => Some(*conversation),
+            _ => None,
+        }));
+        random.pick(&places).copied()
+    }
+
+    fn own_message(&self, random: &mut Random) -> Option<(ConversationId, MessageId)> {
+        let mut own: Vec<(ConversationId, MessageId)> = Vec::new();
+        for projection in &self.projections {
+            for item in projection.items.iter().filter(|item| item.author == self.actor.account) {
+                if let ItemBody::Message { id, .. } = item.body {
+                    own.push((projection.conversation, id));
+                }
+            }
+        }
+        own.extend(self.commands.iter().filter_map(|row| match (&row.command, row.state) {
+            (Command::SendMessage { conversation, message, .. }, CommandState::Waiting) => {
+                Some((*conversation, *message))
+            }
+            _ => None,
+        }));
+        random.pick(&own).copied()
+    }
+
+    fn direct(&self, other: AccountId) -> Command {
+        let organisation: OrganisationId = self.actor.organisation;
+        Command::CreateConversation {
+            conversation: ConversationId::direct(organisation, self.actor.account, other),
+            kind: ConversationKind::Direct,
+            title: None,
+            members: vec![other],
+        }
+    }
+
+    fn group(&self, others: &[AccountId], wall_ms: u64, random: &mut Random) -> Command {
+        let count = usize::try_from(random.below(others.len() as u64 + 1)).unwrap_or(0);
+        Command::CreateConversation {
+            conversation: ConversationId::from_parts(wall_ms, &random.ten()),
+            kind: ConversationKind::Group,
+            title: Some(format!("group {}", random.below(1000))),
+            members: others[..count].to_vec(),
+        }
+    }
+}
