@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::arguments::Arguments;
 use crate::exit::{Cause, Exit, Refusal};
+use crate::moment;
 
 /// How long a command gives the connection to come up before it works with what is here.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -176,10 +177,11 @@ impl Link {
     }
 }
 
-/// Whether there will be no connection soon: an attempt has failed, or only a person can go on.
+/// Whether there will be no connection soon: an attempt has failed and the next one lies in the future, or only a person
+/// can go on. A profile that was just opened is offline too, but its first attempt is due already.
 pub(crate) fn is_offline(status: &Status) -> bool {
     match status.connection {
-        Connection::Offline => status.next_attempt_ms.is_some(),
+        Connection::Offline => status.next_attempt_ms.is_some_and(|next_ms| next_ms > moment::now_ms()),
         Connection::Stopped => true,
         Connection::Connecting | Connection::Syncing | Connection::Live => false,
     }

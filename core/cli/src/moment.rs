@@ -1,4 +1,4 @@
-//! Times as a person at a terminal reads them: local, to the minute.
+//! Times: the clock of this machine, and moments as a person at a terminal reads them.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -6,6 +6,11 @@ use jiff::tz::TimeZone;
 /// Milliseconds since 1970 as `2026-11-21 14:05`, in the time zone of this machine.
 pub(crate) fn local(at_ms: u64) -> String {
     format(at_ms, TimeZone::system())
+}
+
+/// The clock of this machine, in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 
 fn format(at_ms: u64, zone: TimeZone) -> String {

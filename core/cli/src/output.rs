@@ -64,11 +64,12 @@ impl Output {
     pub(crate) fn item(&self, item: &TimelineItem) -> String {
         let texts = self.texts;
         let author = name(&item.author);
-        let mark = match (item.own, item.state) {
-            (_, ItemState::Queued) => "…",
-            (_, ItemState::Rejected { .. }) => "✗",
-            (true, ItemState::Sent) => "✓",
-            (false, ItemState::Sent) => " ",
+        let own_message = item.own && matches!(item.body, ItemBody::Message { .. });
+        let mark = match item.state {
+            ItemState::Queued => "…",
+            ItemState::Rejected { .. } => "✗",
+            ItemState::Sent if own_message => "✓",
+            ItemState::Sent => " ",
         };
         let content = match &item.body {
             ItemBody::Message { text, edited, .. } => {

@@ -1,0 +1,111 @@
+//! A server and its people in one folder, gone at the end of the test.
+
+use std::cell::Cell;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::{Fil, Finished, Server, programs};
+
+/// The password of everybody.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A folder with a server's data and profiles.
+#[derive(Debug)]
+pub struct House {
+    folder: TempDir,
+    port: Cell<u16>,
+    settings: Vec<String>,
+}
+
+impl House {
+    /// A house with the organisation `demo` and these people in it: handle and name.
+    pub fn with(people: &[(&str, &str)]) -> Self {
+        let house = Self::empty();
+        house.administer(&["organisation", "create", "demo"], "").ok();
+        for (handle, name) in people {
+            let words = ["account", "create", "demo", handle, "--name", name, "--password-stdin"];
+            house.administer(&words, PASSWORD).ok();
+        }
+        house
+    }
+
+    /// A house without anything.
+    pub fn empty() -> Self {
+        // The weakest hash that the server takes: these tests sign in often, and are not about passwords.
+        let settings = ["password.memory_kib=19456", "password.iterations=2"];
+        Self {
+            folder: tempfile::Builder::new().prefix("fil-").tempdir().expect("there is a folder for temporary files"),
+            port: Cell::new(0),
+            settings: settings.iter().flat_map(|pair| ["--set".to_owned(), (*pair).to_owned()]).collect(),
+        }
+    }
+
+    /// Sets a key of the server's configuration.
+    #[must_use]
+    pub fn set(mut self, pair: &str) -> Self {
+        self.settings.extend(["--set".to_owned(), pair.to_owned()]);
+        self
+    }
+
+    /// The folder of everything.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder of the server's data.
+    pub fn server_data(&self) -> PathBuf {
+        self.folder.path().join("server")
+    }
+
+    /// The folder of one profile.
+    pub fn profile(&self, name: &str) -> PathBuf {
+        self.folder.path().join("profiles").join(name)
+    }
+
+    pub(crate) fn settings(&self) -> &[String] {
+        &self.settings
+    }
+
+    /// The server's port: any free one at first, then always the same.
+    pub(crate) fn port(&self) -> u16 {
+        self.port.get()
+    }
+
+    pub(crate) fn remember_port(&self, port: u16) {
+        self.port.set(port);
+    }
+
+    /// Runs a command of `fil-server` on the house's data.
+    pub fn administer(&self, words: &[&str], input: &str) -> Finished {
+        let mut command = Command::new(programs::fil_server());
+        command.args(words).arg("--data").arg(self.server_data()).args(&self.settings);
+        feed(command, input.as_bytes())
+    }
+
+    /// The terminal client with a profile.
+    pub fn fil(&self, profile: &str) -> Fil {
+        Fil::new(self.folder.path(), profile)
+    }
+
+    /// Signs a profile in as an account of the demo organisation.
+    pub fn sign_in(&self, server: &Server, profile: &str, handle: &str) -> Fil {
+        let fil = self.fil(profile);
+        let words =
+            ["login", "--server", &server.url, "--organisation", "demo", "--handle", handle, "--password-stdin"];
+        fil.feed(&words, PASSWORD.as_bytes()).ok();
+        fil
+    }
+}
+
+/// Runs a program to its end with this input.
+pub(crate) fn feed(mut command: Command, input: &[u8]) -> Finished {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program can be started");
+    // A program that ends without reading its input closes the pipe; that is for the test to judge.
+    let _ = child.stdin.take().map(|mut pipe| pipe.write_all(input));
+    let output = child.wait_with_output().expect("the child is ours");
+    Finished::new(&command, &output)
+}
