@@ -4,7 +4,9 @@
 mod tests;
 
 use fil_protocol::limits::{PULL_BYTES_MAX, PULL_EVENTS_MAX, WINDOW_CHANGED_MAX, WINDOW_ITEMS};
-use fil_protocol::{AccountChanges, AccountEntry, ConversationId, KnownAccountEntry, Seq, ServerFrame, Stream, Window};
+use fil_protocol::{
+    AccountChanges, AccountEntry, ConversationId, Item, ItemBody, KnownAccountEntry, Seq, ServerFrame, Stream, Window,
+};
 
 use crate::actor::Actor;
 use crate::history::{ReadError, covered_from, visible};
@@ -70,13 +72,15 @@ fn window(
     after: Option<Seq>,
 ) -> Result<Window, StoreError> {
     let conversation = row.record.conversation;
-    let items = organisation.items_before(conversation, None, WINDOW_ITEMS)?;
-    let from = covered_from(&items, WINDOW_ITEMS);
+    let newest = organisation.items_before(conversation, None, WINDOW_ITEMS)?;
+    let items = newest[newest.len() - fitting(&newest)..].to_vec();
+    let from = if items.len() < newest.len() { items[0].seq } else { covered_from(&newest, WINDOW_ITEMS) };
     let changed = match after {
         Some(after) => organisation.items_touched(conversation, after, from, WINDOW_CHANGED_MAX + 1)?,
         None => Vec::new(),
     };
-    let reset = after.is_none() || changed.len() > WINDOW_CHANGED_MAX;
+    let changed_bytes: usize = changed.iter().map(json_bytes).sum();
+    let reset = after.is_none() || changed.len() > WINDOW_CHANGED_MAX || changed_bytes > PULL_BYTES_MAX;
     Ok(Window {
         members: organisation.members(conversation)?,
         deleted: organisation.deleted_between(conversation, member.read.seq, from)?,
@@ -87,4 +91,35 @@ fn window(
         changed: if reset { Vec::new() } else { changed },
         reset,
     })
+}
+
+/// How many of the newest items fit into [`PULL_BYTES_MAX`], one at least: fifty of the longest texts, written with
+/// escapes, would be more than a connection may have queued.
+fn fitting(items: &[Item]) -> usize {
+    let mut bytes = 0;
+    let fit = items.iter().rev().take_while(|item| {
+        bytes += json_bytes(item);
+        bytes <= PULL_BYTES_MAX
+    });
+    fit.count().max(1).min(items.len())
+}
+
+/// The size of an item in a frame, within some bytes.
+fn json_bytes(item: &Item) -> usize {
+    const ENVELOPE_BYTES: usize = 256;
+    let text = match &item.body {
+        ItemBody::Message { text, .. } => text.as_str(),
+        ItemBody::Title { title } => title,
+        ItemBody::Created { .. } | ItemBody::Membership { .. } | ItemBody::Deleted { .. } => "",
+    };
+    // A control character becomes `\u0000`, a quote or backslash gets one more.
+    let escapes: usize = text
+        .bytes()
+        .map(|byte| match byte {
+            0..=0x1f => 5,
+            b'"' | b'\\' => 1,
+            _ => 0,
+        })
+        .sum();
+    ENVELOPE_BYTES + text.len() + escapes
 }

@@ -256,3 +256,29 @@ fn a_window_with_too_many_changes_is_a_reset() {
         assert_eq!((window.changed.len(), window.reset), (0, true));
     });
 }
+
+/// The longest texts, made of characters that JSON writes sixfold: a window is cut to what a connection may hold.
+#[test]
+fn a_window_is_bounded_in_bytes() {
+    use fil_protocol::limits::{PULL_BYTES_MAX, TEXT_BYTES_MAX};
+    let mut house = House::new();
+    let g = group(1);
+    house.apply(ADA, &create_group(1, "Crew", &[BEN]));
+    let text = "\u{1}".repeat(TEXT_BYTES_MAX - 1);
+    for number in 1..=60 {
+        house.apply(ADA, &send(g, number, &format!("{text}x")));
+    }
+    let head = house.read(|organisation| organisation.conversation(g).unwrap().unwrap().head.seq);
+    let frame =
+        house.read(|organisation| answer(organisation, &actor(BEN), 1, Stream::Conversation(g), Some(Seq(1))).unwrap());
+    assert!(frame.encode().len() < PULL_BYTES_MAX + 4_096);
+    let ServerFrame::Window { window, .. } = frame else { panic!("too many bytes for events") };
+    let numbers: Vec<_> = window.items.iter().map(|item| item.seq.0).collect();
+    assert_eq!(numbers, (window.from.0..=head.0).collect::<Vec<_>>());
+    assert_eq!(numbers.len(), 5);
+    for number in 1..=10 {
+        house.apply(ADA, &edit(g, number, &format!("{text}y")));
+    }
+    let window = house.read(|organisation| window_of_ada(organisation, Some(head)));
+    assert_eq!((window.changed.len(), window.reset), (0, true));
+}

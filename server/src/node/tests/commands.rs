@@ -1,6 +1,9 @@
 //! Commands exactly once, over the socket and over HTTP, and read positions.
 
-use fil_protocol::{ClientFrame, Command, ErrorCode, Hello, Outcome, RawCommand, Seq, ServerFrame};
+use fil_protocol::{
+    AccountEntry, ClientFrame, Command, ErrorCode, Hello, KnownAccountEntry, Outcome, Position, RawCommand, Seq,
+    ServerFrame,
+};
 
 use super::stage::{Stage, disconnected, frame, hello, hello_again, http, numbered, script};
 use crate::node::commands::VERDICTS_UNACKNOWLEDGED_MAX;
@@ -78,8 +81,7 @@ fn another_generation_begins_from_nothing() {
     stage.run(1, create_group(1, "Crew", &[]));
     let welcome = stage.join_with(2, ADA, hello(generation(50)));
     assert_eq!((welcome.applied, welcome.verdicts.len()), (0, 0));
-    let stale = stage.command(1, rename(group(1), "From the old connection"));
-    stage.step(vec![stale]);
+    stage.step(vec![numbered(1, 1, rename(group(1), "From the old connection"))]);
     assert_eq!(stage.closed[&1].1, ErrorCode::OutOfOrder);
     assert_eq!(stage.run(2, rename(group(1), "From the new one")), Outcome::Applied { seq: Seq(2) });
 }
@@ -159,7 +161,10 @@ fn read_positions_are_coalesced_and_monotonic() {
     stage.step(vec![read(2)]);
     assert_eq!(stage.hear(2), []);
     stage.step(vec![read(u64::MAX)]);
-    assert!(matches!(stage.hear(2).as_slice(), [ServerFrame::Account(changes)] if changes.rev == 3));
+    let heard = stage.hear(2);
+    let [ServerFrame::Account(changes)] = heard.as_slice() else { panic!("{heard:?}") };
+    let [AccountEntry::Known(KnownAccountEntry::Conversation(entry))] = changes.entries.as_slice() else { panic!() };
+    assert_eq!((changes.rev, entry.read), (3, Position { seq: Seq(4), sent: 3 }), "not beyond the head");
     assert_eq!(stage.hear(1), []);
     stage.step(vec![frame(2, ClientFrame::Read { conversation: group(9), seq: Seq(1) }), frame(2, ClientFrame::Ping)]);
     assert_eq!(script(&stage.hear(2)), ["pong"]);
