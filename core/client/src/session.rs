@@ -187,3 +187,6 @@ fn engine(store: &Store, client: &str, jitter: &mut Jitter, now: Now) -> Result<
     let snapshot = store.snapshot(jitter.generation(now.wall_ms))?;
     Ok(Engine::new(client, snapshot, jitter.seed(), now))
 }
+
+#[cfg(test)]
+mod tests;

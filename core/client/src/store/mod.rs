@@ -83,13 +83,8 @@ impl Store {
 
     /// Moves the cache aside and begins an empty one. Nothing unsent is in it.
     pub fn rebuild_cache(&mut self) -> Result<(), StoreError> {
-        let attached =
-            self.db.query_row("SELECT count(*) FROM pragma_database_list WHERE name = 'cache'", [], |row| {
-                row.get::<_, i64>(0)
-            })?;
-        if attached > 0 {
-            self.db.execute("DETACH DATABASE cache", [])?;
-        }
+        // A damaged schema keeps SQLite from detaching it, so the whole connection is closed and opened again.
+        self.db = Connection::open_in_memory()?;
         let aside = |name: &str| (self.folder.join(name), self.folder.join(format!("damaged-{name}")));
         for name in ["cache.db", "cache.db-wal", "cache.db-shm"] {
             let (from, to) = aside(name);
@@ -98,6 +93,7 @@ impl Store {
                 let _ = fs::remove_file(&from);
             }
         }
+        self.db = schema::open(&self.folder.join("local.db"), "FULL")?;
         self.attach_cache()
     }
 
@@ -171,6 +167,28 @@ impl Store {
         let cache = format!("file:{}?mode=ro", uri_path(&self.folder.join("cache.db")));
         db.execute("ATTACH DATABASE ? AS cache", params![cache])?;
         Ok(Reader { db, me: self.me })
+    }
+}
+
+/// Faults that tests make under an open store.
+#[cfg(test)]
+impl Store {
+    /// Makes the cache unreadable in the way that SQLite reports as damage.
+    pub(crate) fn break_cache(&self) {
+        self.db.execute_batch("PRAGMA cache.writable_schema = ON; UPDATE cache.sqlite_schema SET rootpage = 999999 WHERE name = 'state'; PRAGMA cache.writable_schema = RESET;").expect("the schema can be overwritten");
+    }
+
+    /// The databases cannot grow any more, or can again.
+    pub(crate) fn fill_disk(&self, full: bool) {
+        let pages: i64 = if full { 1 } else { 1 << 30 };
+        self.db
+            .query_row(&format!("PRAGMA main.max_page_count = {pages}"), [], |_| Ok(()))
+            .expect("a limit can be set");
+    }
+
+    /// A locked database is reported at once.
+    pub(crate) fn wait_for_nobody(&self) {
+        self.db.busy_timeout(std::time::Duration::ZERO).expect("a time-out can be set");
     }
 }
 
