@@ -27,6 +27,12 @@ impl SourceFile {
         self.path.rsplit_once('.').is_some_and(|(_, extension)| extensions.contains(&extension))
     }
 
+    /// Whether the whole file is for tests. Tests at the end of a file begin with `#[cfg(test)]` instead.
+    pub(crate) fn is_test(&self) -> bool {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        self.path.starts_with("tests/") || self.path.contains("/tests/") || ["tests.rs", "testing.rs"].contains(&name)
+    }
+
     /// A file made of a path and a text, for the tests of the checks.
     #[cfg(test)]
     pub(crate) fn new(path: &str, text: &str) -> Self {

@@ -34,7 +34,7 @@ pub(super) fn check(files: &[SourceFile]) -> Vec<Finding> {
         if !rust && !script {
             continue;
         }
-        let mut in_test = file.path.starts_with("tests/") || file.path.contains("/tests/");
+        let mut in_test = file.is_test();
         for (number, line) in file.text.lines().enumerate() {
             // Tests stand last in a file, so everything after this line is one.
             in_test |= line.trim() == "#[cfg(test)]";
