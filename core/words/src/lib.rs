@@ -69,6 +69,13 @@ pub fn snippet(text: &str, query: &str, chars_max: usize) -> Vec<(String, bool)>
     snippet::snippet(text, &runs(query), chars_max)
 }
 
+/// Whether the text has all words of the query, by the same rules as the index: for texts that are in no index. A query
+/// without a word is in no text.
+pub fn contains(text: &str, query: &str) -> bool {
+    let wanted = runs(query);
+    !wanted.is_empty() && snippet::contains(text, &wanted)
+}
+
 /// Letters and digits of one kind of script that stand together, folded.
 pub(crate) struct Run {
     pub(crate) characters: Vec<char>,
@@ -161,6 +168,13 @@ mod tests {
     }
 
     proptest! {
+        /// Looking into a text and asking its index are one rule.
+        #[test]
+        fn a_text_contains_what_its_index_finds(text in "[ab京都é ’]{0,12}", wanted in "[ab京都é ’]{1,4}") {
+            let found = query(&wanted).is_some_and(|expression| finds(&index(&text), &expression));
+            prop_assert_eq!(contains(&text, &wanted), found);
+        }
+
         /// Whatever is typed, it is found by each of its words, cut at white space, and by each of its own prefixes.
         #[test]
         fn every_text_is_found_by_its_own_words(text in "\\PC{0,40}") {

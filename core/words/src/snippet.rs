@@ -36,6 +36,11 @@ pub(crate) fn snippet(text: &str, wanted: &[Run], chars_max: usize) -> Vec<(Stri
     pieces
 }
 
+/// Whether every one of these is somewhere in the text.
+pub(crate) fn contains(text: &str, wanted: &[Run]) -> bool {
+    wanted.iter().all(|run| !hits(text, std::slice::from_ref(run)).is_empty())
+}
+
 /// The bytes that match, in order, without overlap.
 fn hits(text: &str, wanted: &[Run]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();

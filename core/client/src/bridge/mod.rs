@@ -167,3 +167,6 @@ fn resume(driver: &mut Driver, record: Record, http: Http, choice: TokenChoice) 
     let auth = Auth::new(http, ServerAddress::parse(&record.server)?, Arc::new(kept));
     driver.enter(record, Arc::new(auth))
 }
+
+#[cfg(test)]
+mod tests;

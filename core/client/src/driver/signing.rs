@@ -68,6 +68,9 @@ impl Driver {
             self.runtime.block_on(link.close());
         }
         self.runtime.block_on(online.account.readers.close());
+        // The writer goes last: the last connection to close is the one that empties the write-ahead logs.
+        drop(online.reader);
+        drop(online.session);
     }
 
     /// The server forgets the device if it can be reached, then the token goes, then everything else.

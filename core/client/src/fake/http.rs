@@ -70,19 +70,24 @@ impl Drop for FakeHttp {
 async fn serve(mut stream: TcpStream, answer: Answer, seen: &Mutex<Vec<String>>) {
     let Some(request) = read_request(&mut stream).await else { return };
     seen.lock().unwrap().push(request);
+    write_answer(&mut stream, &answer).await;
+}
+
+/// Writes an answer, after which the connection ends.
+pub(super) async fn write_answer(stream: &mut TcpStream, answer: &Answer) {
     if let Answer::Whole(status, kind, body) = answer {
         let head = format!(
             "HTTP/1.1 {status} -\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
             body.len()
         );
         // The client may have hung up already.
-        let _ = stream.write_all((head + &body).as_bytes()).await;
+        let _ = stream.write_all((head + body).as_bytes()).await;
         let _ = stream.shutdown().await;
     }
 }
 
 /// Reads one request, its body included; none if the client hung up.
-async fn read_request(stream: &mut TcpStream) -> Option<String> {
+pub(super) async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {

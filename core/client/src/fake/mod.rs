@@ -1,6 +1,7 @@
 //! Servers for tests, in this process, on a port of the system's choice.
 
 mod http;
+pub(crate) mod server;
 
 pub(crate) use http::{Answer, FakeHttp};
 

@@ -38,10 +38,7 @@ impl View<'_> {
 
     /// What a conversation is called: its title, or the other person's name.
     pub(crate) fn title(&self, id: ConversationId) -> rusqlite::Result<String> {
-        match read::conversation::one(self.db, self.me(), id)? {
-            Some(conversation) => self.title_of(&conversation, None),
-            None => Ok(String::new()),
-        }
+        Ok(self.conversation(id)?.map(|row| row.title).unwrap_or_default())
     }
 
     fn title_of(&self, conversation: &Conversation, newer: Option<&String>) -> rusqlite::Result<String> {

@@ -1,13 +1,13 @@
 //! `cache.db`: large and disposable. Everything that the server can give again, with a full-text index.
 
-pub mod conversation;
-pub mod deletion;
-pub mod event;
-pub mod item;
-pub mod member;
-pub mod range;
-pub mod state;
-pub mod window;
+pub(crate) mod conversation;
+pub(crate) mod deletion;
+pub(crate) mod event;
+pub(crate) mod item;
+pub(crate) mod member;
+pub(crate) mod range;
+pub(crate) mod state;
+pub(crate) mod window;
 
 use super::schema::Migrations;
 

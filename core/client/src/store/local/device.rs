@@ -18,15 +18,15 @@ pub(super) use table;
 
 /// The row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Device {
+pub(crate) struct Device {
     /// The series that numbers belong to.
-    pub generation: Generation,
+    pub(crate) generation: Generation,
     /// The highest number given out in it.
-    pub last_no: u64,
+    pub(crate) last_no: u64,
     /// Verdicts up to this number are stored.
-    pub acknowledged: u64,
+    pub(crate) acknowledged: u64,
     /// The server's history that the numbers were compared with.
-    pub epoch: Option<Epoch>,
+    pub(crate) epoch: Option<Epoch>,
 }
 
 /// The row, made with this generation if there is none yet.

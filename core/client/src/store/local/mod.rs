@@ -1,9 +1,9 @@
 //! `local.db`: precious and tiny. What exists nowhere else: the device's numbers, the outbox, drafts, read marks.
 
-pub mod command;
-pub mod device;
-pub mod draft;
-pub mod read_mark;
+pub(crate) mod command;
+pub(crate) mod device;
+pub(crate) mod draft;
+pub(crate) mod read_mark;
 
 use super::schema::Migrations;
 

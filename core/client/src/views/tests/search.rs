@@ -75,6 +75,19 @@ fn hits_come_newest_first_and_follow_edits_and_deletions() {
 }
 
 #[test]
+fn what_is_not_sent_yet_is_found_too() {
+    let mut stage = Stage::new();
+    stage.write(&["élan sent"]);
+    stage.send(1, "élan queued");
+    stage.send(2, "other");
+    let row = stage.send(3, "élan refused");
+    stage.reject(row);
+    assert_eq!(stage.find("elan"), ["[élan] refused", "[élan] queued", "[élan] sent"]);
+    let hits = stage.view(|view| view.search("elan queued", None, 50));
+    assert_eq!((hits[0].seq, hits[0].conversation_title.as_str()), (4, "Equipe"), "the timeline's end");
+}
+
+#[test]
 fn people_are_found_by_handle_and_by_any_name() {
     let mut stage = Stage::new();
     let members = [1, 2, 3].map(|number| Member { profile: profile(number), role: Role::Member }).to_vec();
