@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use fil_protocol::Epoch;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 pub use self::backup::{Inspection, engine, inspect};
 use self::snapshot::SqliteReads;
@@ -123,6 +124,9 @@ fn check_engine(version: i32) -> Result<(), StoreError> {
 fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    // Without this guarantee the planner looks at the values bound where an index is partial, and prepares such a
+    // statement again for every execution: a sixth of a send, measured.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
