@@ -59,9 +59,14 @@ impl RateLimits {
     }
 }
 
-/// The bucket of one socket.
+/// The bucket of one socket. It may go into debt, which the sender pays by waiting.
+#[derive(Clone, Copy, Debug)]
 pub struct FrameLimit {
-    bucket: DefaultDirectRateLimiter,
+    tokens: f64,
+    filled: Instant,
+    burst: f64,
+    per_second: f64,
+    /// Frames that had to wait since the bucket was last half full.
     slowed: u32,
     slowed_max: u32,
 }
@@ -82,25 +87,35 @@ pub enum Pace {
 
 impl FrameLimit {
     /// A full bucket.
-    pub fn new(limits: &config::Limits) -> Self {
-        let quota =
-            Quota::per_second(at_least_one(limits.frames_per_second)).allow_burst(at_least_one(limits.frames_burst));
-        Self { bucket: RateLimiter::direct(quota), slowed: 0, slowed_max: limits.frames_burst.saturating_mul(10) }
+    pub fn new(limits: &config::Limits, now: Instant) -> Self {
+        let burst = f64::from(limits.frames_burst);
+        let slowed_max = limits.frames_burst.saturating_mul(10);
+        Self {
+            tokens: burst,
+            filled: now,
+            burst,
+            per_second: f64::from(limits.frames_per_second),
+            slowed: 0,
+            slowed_max,
+        }
     }
 
     /// Counts a frame.
-    pub fn take(&mut self) -> Pace {
-        match self.bucket.check() {
-            Ok(()) => {
-                self.slowed = 0;
-                Pace::Now
-            }
-            Err(not_until) => {
-                self.slowed += 1;
-                let wait = wait(&not_until);
-                if self.slowed > self.slowed_max { Pace::Abuse { retry_after_ms: 10_000 } } else { Pace::After(wait) }
-            }
+    pub fn take(&mut self, now: Instant) -> Pace {
+        let earned = now.saturating_duration_since(self.filled).as_secs_f64() * self.per_second;
+        self.tokens = (self.tokens + earned).min(self.burst) - 1.0;
+        self.filled = now;
+        if self.tokens >= self.burst / 2.0 {
+            self.slowed = 0;
         }
+        if self.tokens >= 0.0 {
+            return Pace::Now;
+        }
+        self.slowed += 1;
+        if self.slowed > self.slowed_max {
+            return Pace::Abuse { retry_after_ms: 10_000 };
+        }
+        Pace::After(Duration::from_secs_f64(-self.tokens / self.per_second))
     }
 }
 
@@ -197,12 +212,17 @@ mod tests {
 
     #[test]
     fn a_fast_socket_is_slowed_down_first_and_refused_only_if_it_goes_on() {
-        let limits = config::Limits { frames_burst: 2, frames_per_second: 1, ..config::Limits::default() };
-        let mut limit = FrameLimit::new(&limits);
-        assert_eq!((limit.take(), limit.take()), (Pace::Now, Pace::Now));
+        let limits = config::Limits { frames_burst: 2, frames_per_second: 10, ..config::Limits::default() };
+        let mut now = Instant::now();
+        let mut limit = FrameLimit::new(&limits, now);
+        assert_eq!((limit.take(now), limit.take(now)), (Pace::Now, Pace::Now));
         for _ in 0..20 {
-            assert!(matches!(limit.take(), Pace::After(_)));
+            // It waits as long as it was told, and sends again at once: one frame per tenth of a second gets through.
+            let Pace::After(wait) = limit.take(now) else { panic!("taken or refused too early") };
+            assert!((95..=105).contains(&wait.as_millis()), "{wait:?}");
+            now += wait;
         }
-        assert_eq!(limit.take(), Pace::Abuse { retry_after_ms: 10_000 });
+        assert_eq!(limit.take(now), Pace::Abuse { retry_after_ms: 10_000 });
+        assert_eq!(limit.take(now + Duration::from_secs(1)), Pace::Now);
     }
 }

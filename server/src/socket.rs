@@ -108,7 +108,7 @@ async fn run(edge: Arc<Edge>, socket: WebSocket, actor: Actor, expires_at_ms: u6
     tracing::debug!(connection = connection.0, account = %actor.account, device = %actor.device, "socket opened");
     let now = Instant::now();
     let session = Session {
-        limit: FrameLimit::new(&edge.config.limits),
+        limit: FrameLimit::new(&edge.config.limits, now.into_std()),
         hello_by: Some(now + edge.config.limits.hello_timeout()),
         expires: instant(expires_at_ms),
         heard: now,
@@ -223,13 +223,14 @@ impl Session {
     }
 
     async fn read(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
-        self.heard = Instant::now();
+        let now = Instant::now();
+        self.heard = now;
         self.pinged = false;
         match message {
             Some(Ok(Message::Text(text))) => {
-                match self.limit.take() {
+                match self.limit.take(now.into_std()) {
                     Pace::Now => {}
-                    Pace::After(wait) => self.paused_until = Some(Instant::now() + wait),
+                    Pace::After(wait) => self.paused_until = Some(now + wait),
                     Pace::Abuse { retry_after_ms } => {
                         metrics::counter!(names::RATE_LIMITED, "limit" => "frames").increment(1);
                         let detail = "too many frames for too long";

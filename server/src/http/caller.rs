@@ -15,6 +15,7 @@ use crate::edge::Edge;
 use crate::history::ReadError;
 use crate::metrics::names;
 use crate::node::Actor;
+use crate::store::StoreError;
 
 /// Who makes a request. Taking it as an argument is what protects a route.
 #[derive(Clone, Copy, Debug)]
@@ -48,14 +49,18 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, ProtocolError> {
 pub async fn authenticate(edge: &Edge, token: &str) -> Result<(Actor, Claims), ProtocolError> {
     let claims = edge.access.verify(token, now_ms())?;
     let actor = Actor { organisation: claims.organisation, account: claims.account, device: claims.device };
+    let unknown = || ProtocolError::new(ErrorCode::Unauthorised, "this device is not known: sign in again");
     let refuse = |code, detail: &str| ReadError::Refused(ProtocolError::new(code, detail));
     edge.reads
         .read(move |reader| {
-            let organisation = reader.organisation(actor.organisation)?;
+            let organisation = match reader.organisation(actor.organisation) {
+                Err(StoreError::Missing(_)) => return Err(unknown().into()),
+                organisation => organisation?,
+            };
             let Some(device) = organisation.device(actor.device)?.filter(|device| device.account == actor.account)
             else {
                 // Signed by this server, but the device is of a history that a restored backup does not have.
-                return Err(refuse(ErrorCode::Unauthorised, "this device is not known: sign in again"));
+                return Err(unknown().into());
             };
             if device.revoked_at_ms.is_some() {
                 return Err(refuse(ErrorCode::DeviceRevoked, "this device was revoked: sign in again"));

@@ -243,7 +243,10 @@ fn advance(
     now_ms: u64,
     grace_ms: u64,
 ) -> Result<Refreshed, StoreError> {
-    let writer = transaction.organisation(presented.organisation)?;
+    let writer = match transaction.organisation(presented.organisation) {
+        Err(StoreError::Missing(_)) => return Ok(Refreshed::Refused(unknown())),
+        writer => writer?,
+    };
     let Some(device) = writer.device(presented.device)? else { return Ok(Refreshed::Refused(unknown())) };
     if device.revoked_at_ms.is_some() {
         let detail = "this device was revoked: sign in again";
