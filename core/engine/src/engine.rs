@@ -191,7 +191,7 @@ impl Engine {
     fn lose(&mut self, now: Now, failed: bool) {
         self.outbox.disconnected(now, failed);
         self.sync.disconnected();
-        self.reading.disconnected();
+        self.reading.doubt();
         self.reopening = None;
         self.offline_since_ms.get_or_insert(now.wall_ms);
     }
@@ -239,6 +239,7 @@ impl Engine {
             }
             ServerFrame::Heartbeat { horizon, account_rev, heads, .. } => {
                 self.sync.heartbeat(now_ms, horizon, account_rev, &heads);
+                self.reading.doubt();
             }
         }
     }

@@ -262,16 +262,13 @@ impl Outbox {
     /// A verdict came, or was repeated.
     pub fn settle(&mut self, now: Now, verdict: &Verdict, actions: &mut Vec<Action>) {
         self.failing_since_ms = None;
-        if verdict.no > self.acknowledged {
-            self.acknowledged = verdict.no;
-            actions.push(Action::Store(StoreAction::SetAcknowledged { no: verdict.no }));
-        }
         self.acknowledge_due = true;
         let Some(at) = self.rows.iter().position(|row| row.no == Some(verdict.no)) else { return };
         let row = self.rows.remove(at).expect("the position was just found");
         if at < self.in_flight {
             self.in_flight -= 1;
         }
+        self.advance_acknowledged(actions);
         let conversation = row.command.conversation();
         match verdict.outcome {
             Outcome::Applied { seq } => {
@@ -285,6 +282,16 @@ impl Outbox {
         actions.push(Action::Tell(Change::Timeline(conversation)));
         actions.push(Action::Tell(Change::Conversations));
         actions.push(Action::Tell(Change::Status));
+    }
+
+    /// Acknowledging a number acknowledges all before it, so it waits for the lowest number without a verdict: verdicts
+    /// may come out of order, and one that is forgotten by the server must be stored here.
+    fn advance_acknowledged(&mut self, actions: &mut Vec<Action>) {
+        let lowest_open = self.rows.front().and_then(|row| row.no).unwrap_or(self.last_no + 1);
+        if lowest_open > self.acknowledged + 1 {
+            self.acknowledged = lowest_open - 1;
+            actions.push(Action::Store(StoreAction::SetAcknowledged { no: self.acknowledged }));
+        }
     }
 
     /// Messages, and the conversations they need, stay for the person to decide. Anything else is undone with a notice.

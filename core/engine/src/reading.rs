@@ -53,8 +53,9 @@ impl Reading {
         }
     }
 
-    /// The connection is gone: what was sent may not have arrived.
-    pub fn disconnected(&mut self) {
+    /// What was sent may not have arrived: the connection is gone, or a heartbeat came and the server has not confirmed
+    /// it. It is sent again.
+    pub fn doubt(&mut self) {
         for mark in self.marks.values_mut() {
             mark.sent = false;
         }

@@ -61,7 +61,7 @@ impl Plan {
             client_crash_every_ms: some(500, 3_000, 30_000),
             server_crash_every_ms: some(400, 5_000, 40_000),
         };
-        let pause_ms = some(1000, 200, 4_000);
-        Self { seed, active_ms: 60_000, pause_ms, faults }
+        let pause_ms = some(1000, 200, 3_000);
+        Self { seed, active_ms: 30_000, pause_ms, faults }
     }
 }

@@ -1,5 +1,6 @@
 //! The server's side of a world: the real node on a real database file, and its crashes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub struct Server {
     path: PathBuf,
     node: Option<Node>,
     inbox: Vec<Input>,
+    backlogs: BTreeMap<ConnectionId, Arc<Backlog>>,
     /// What the oracles read through.
     pub reads: Box<dyn ReadStore>,
 }
@@ -50,7 +52,7 @@ impl Server {
         }
         transaction.commit()?;
         let reads = store.open_reads()?;
-        Ok(Self { path, node: Some(Node::new(Box::new(store))?), inbox: Vec::new(), reads })
+        Ok(Self { path, node: Some(Node::new(Box::new(store))?), inbox: Vec::new(), backlogs: BTreeMap::new(), reads })
     }
 
     /// Whether its process runs.
@@ -62,6 +64,7 @@ impl Server {
     pub fn crash(&mut self) {
         self.node = None;
         self.inbox.clear();
+        self.backlogs.clear();
     }
 
     /// Its process begins again on the same files.
@@ -73,7 +76,16 @@ impl Server {
 
     /// A device has connected.
     pub fn connected(&mut self, connection: ConnectionId, actor: Actor) {
-        self.inbox.push(Input::Connected { connection, actor, backlog: Arc::new(Backlog::default()) });
+        let backlog = Arc::new(Backlog::default());
+        self.backlogs.insert(connection, Arc::clone(&backlog));
+        self.inbox.push(Input::Connected { connection, actor, backlog });
+    }
+
+    /// A frame of this size was put on the wire.
+    pub fn written(&mut self, connection: ConnectionId, bytes: usize) {
+        if let Some(backlog) = self.backlogs.get(&connection) {
+            backlog.subtract(bytes);
+        }
     }
 
     /// Something waits to be taken.

@@ -5,7 +5,7 @@ use fil_simulation::plan::Plan;
 use fil_simulation::world::run;
 
 /// Enough to meet every pair of faults many times over, few enough for every change.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 240;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))

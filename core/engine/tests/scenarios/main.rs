@@ -58,6 +58,10 @@ scenarios! {
     a_restored_server_is_offered_the_journal
     /// A database that is older than what the server has seen starts a new generation of numbers.
     numbers_that_cannot_continue_start_again
+    /// Found by the simulation (seeds 46, 80, 126): a verdict that was lost must not be acknowledged by a later one.
+    verdicts_may_come_out_of_order
+    /// Found by the simulation (seed 139): a read mark that was lost on a connection that lives on.
+    an_unconfirmed_read_mark_is_sent_again
     /// Row 27: a server that answers nonsense is asked less and less.
     a_lying_server_is_left_alone
     /// Row 31: read marks wait until everything is here, and are coalesced.
