@@ -11,7 +11,7 @@ use fil_engine::jitter::Jitter;
 use fil_engine::outbox::{self, RowId};
 use fil_engine::{Action, Change, Engine, Input, Now};
 use fil_protocol::http::HistoryPage;
-use fil_protocol::{AccountId, ClientFrame, ConversationId, Seq};
+use fil_protocol::{AccountId, ClientFrame, ConversationId, Profile, Seq};
 
 use crate::store::{OpenError, Reader, Store, StoreError};
 
@@ -161,6 +161,11 @@ impl Session {
     ) -> Result<Vec<Effect>, StoreError> {
         self.store.save_draft(conversation, text, now.wall_ms)?;
         Ok(vec![Effect::Tell(Change::Conversations)])
+    }
+
+    /// Remembers people, so that a conversation begun with them has a name before the server has it.
+    pub fn meet(&mut self, people: &[Profile]) -> Result<(), StoreError> {
+        self.store.meet(people)
     }
 
     /// Merges the page of older items that was asked for with this `before`.

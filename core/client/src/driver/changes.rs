@@ -47,7 +47,10 @@ impl Driver {
             Change::Retry { conversation, message } => self.retry(conversation, message, None),
             Change::Discard { conversation, message } => self.discard(conversation, message),
             Change::MarkRead { conversation, seq } => self.done(Input::MarkRead { conversation, seq }),
-            Change::Show { conversation } => self.done(Input::Show { conversation }),
+            Change::Show { conversation } => {
+                self.online()?.shown = conversation;
+                self.done(Input::Show { conversation })
+            }
             Change::ConnectNow => {
                 self.online()?.rests_until_ms = None;
                 self.done(Input::ConnectNow)
@@ -82,6 +85,7 @@ impl Driver {
         }
         let conversation = ConversationId::direct(record.organisation, record.account, account);
         if !online.exists(conversation)? {
+            online.meet(&[account])?;
             self.enqueue(Command::CreateConversation {
                 conversation,
                 kind: ConversationKind::Direct,
@@ -100,7 +104,8 @@ impl Driver {
             return Err(failure(FailureKind::Invalid, format!("a group has at most {MEMBERS_MAX} members")));
         }
         let conversation = ConversationId::from_parts(wall_ms(), &random()?);
-        let members = members.into_iter().collect();
+        let members: Vec<AccountId> = members.into_iter().collect();
+        self.online()?.meet(&members)?;
         let kind = ConversationKind::Group;
         self.enqueue(Command::CreateConversation { conversation, kind, title: Some(title), members })?;
         Ok(Response::Opened { conversation: conversation.to_string() })
@@ -209,6 +214,12 @@ impl Driver {
 }
 
 impl Online {
+    /// Keeps the names of people who were found at the server, while a conversation with them is only here.
+    fn meet(&mut self, people: &[AccountId]) -> Result<(), Failure> {
+        let people: Vec<_> = people.iter().filter_map(|account| self.account.seen(*account)).collect();
+        Ok(self.session.meet(&people)?)
+    }
+
     fn rows(&mut self, conversation: ConversationId) -> Result<Vec<Written>, Failure> {
         Ok(self.reader.snapshot(|db| read::command::unseen(db, conversation))?)
     }

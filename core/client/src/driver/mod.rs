@@ -42,7 +42,7 @@ pub(crate) const EVENTS_MAX: usize = 256;
 /// Frames that are committed together: what a burst of pushes costs is mostly the commit.
 const FRAMES_TOGETHER_MAX: usize = 64;
 /// The loop looks at the clocks at least this often, to notice that the device was asleep.
-const LOOK_MAX: Duration = Duration::from_secs(10);
+const LOOK_MAX: Duration = Duration::from_secs(5);
 /// After a step that could not be stored the session rests this long before it connects again.
 const REST_MS: u64 = 15_000;
 
@@ -75,6 +75,8 @@ pub(crate) struct Online {
     /// Attempts so far.
     attempts: u64,
     trouble: Trouble,
+    /// The conversation on screen, for a session that began again.
+    shown: Option<ConversationId>,
     /// Until when nothing is tried, by the monotonic clock.
     rests_until_ms: Option<u64>,
 }
@@ -191,9 +193,11 @@ impl Driver {
         if online.rests_until_ms.is_some_and(|until_ms| now.monotonic_ms < until_ms) {
             return;
         }
-        online.rests_until_ms = None;
-        let input = if woke { Input::Woke } else { Input::Tick };
-        if let Err(error) = self.step(vec![input]) {
+        let mut inputs = vec![if woke { Input::Woke } else { Input::Tick }];
+        if online.rests_until_ms.take().is_some() {
+            inputs.insert(0, Input::Show { conversation: online.shown });
+        }
+        if let Err(error) = self.step(inputs) {
             tracing::warn!(%error, "a step could not be stored");
         }
     }
@@ -268,7 +272,7 @@ impl Driver {
             StoreError::DiskFull => online.trouble.disk_full = true,
             StoreError::CacheDamaged => {
                 online.trouble.cache_rebuilt = true;
-                online.rests_until_ms = None;
+                online.rests_until_ms = Some(now.monotonic_ms);
                 match online.open_readers() {
                     Ok(reader) => online.reader = reader,
                     Err(error) => tracing::error!(%error, "the rebuilt cache cannot be read"),

@@ -51,6 +51,7 @@ impl Driver {
             link: None,
             attempts: self.attempts,
             trouble: Trouble { disk_full: false, cache_rebuilt: opened.cache_rebuilt },
+            shown: None,
             rests_until_ms: None,
         });
         self.publish(now);

@@ -21,7 +21,7 @@ use fil_engine::outbox::{Kept, RowId};
 use fil_engine::sync::Cursors;
 use fil_engine::{Snapshot, StoreAction};
 use fil_protocol::http::HistoryPage;
-use fil_protocol::{AccountEntry, AccountId, Command, ConversationId, Generation, KnownAccountEntry, Seq};
+use fil_protocol::{AccountEntry, AccountId, Command, ConversationId, Generation, KnownAccountEntry, Profile, Seq};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 pub use error::{OpenError, StoreError};
@@ -142,6 +142,11 @@ impl Store {
     /// Keeps a draft.
     pub fn save_draft(&mut self, conversation: ConversationId, text: &str, wall_ms: u64) -> Result<(), StoreError> {
         self.write(|db| draft::save(db, conversation, text, wall_ms))
+    }
+
+    /// Remembers people, so that a conversation begun with them has a name before the server has it.
+    pub fn meet(&mut self, people: &[Profile]) -> Result<(), StoreError> {
+        self.write(|db| people.iter().try_for_each(|profile| cache::member::meet(db, profile)))
     }
 
     /// Merges a page of older items. Answers false if the page is older than the cursor and has to be asked for again.

@@ -30,6 +30,24 @@ async fn a_conversation_with_somebody_found_by_name() {
     stage.server.until(|state| state.frames.iter().any(marked)).await;
 }
 
+/// Found at the server, then written to offline, and the app opened again: the name is still known.
+#[tokio::test]
+async fn a_conversation_begun_offline_keeps_its_name() {
+    let mut stage = Stage::live().await;
+    stage.ask(Request::People { query: "zo".to_owned() }).await;
+    stage.server.state().handshakes.extend(vec![Answer::HangUp; 50]);
+    stage.server.cut();
+    stage.until_connection(Connection::Offline).await;
+    let conversation = stage.open_direct("zoe").await;
+    stage.send(&conversation, "salut").await;
+    let mut stage = stage.reopen().await;
+    let Response::Conversations { conversations } = stage.ask(Request::Conversations).await else { panic!() };
+    assert_eq!((conversations[0].title.as_str(), conversations[0].pending), ("Zoe", true));
+    stage.server.state().handshakes.clear();
+    stage.ask(Request::ConnectNow).await;
+    stage.until_drawn(&conversation, &["✓ ada: salut"]).await;
+}
+
 /// The first promise, end to end: written offline, the app closed, opened again, still offline, the server back.
 #[tokio::test]
 async fn what_was_written_offline_survives_the_app_and_arrives_once_in_order() {
