@@ -7,6 +7,14 @@ use crate::link::{Link, is_offline};
 
 /// The conversation to write to; a direct one is begun if need be.
 pub(crate) async fn open(link: &mut Link, who: &str) -> Result<String, Refusal> {
+    if let Some(conversation) = known(link, who).await? {
+        return Ok(conversation);
+    }
+    if let Some(person) = by_handle(link, who).await? {
+        return begin(link, person.account).await;
+    }
+    // Perhaps a group that somebody else began a moment ago.
+    link.settle().await?;
     match known(link, who).await? {
         Some(conversation) => Ok(conversation),
         None => {

@@ -25,6 +25,13 @@ fn two_people_chat_from_their_terminals() {
     assert_eq!(ben.json(&["list"])["conversations"][0]["unread"], 0, "reading marks as read");
     assert_eq!(ben.run(&["read", "ada", "--unread"]).ok(), "");
 
+    assert_eq!(ada.json(&["new-group", "Garde de nuit", "ben"])["done"], true);
+    assert_eq!(
+        ben.run(&["send", "Garde de nuit", "me voilà"]).ok().trim(),
+        "sent",
+        "a group just begun by somebody else"
+    );
+
     let second = house.sign_in(&server, "ada-at-home", "ada");
     assert_eq!(second.texts("ben"), ["bonjour", "two\nlines"], "another device of the same account");
     assert!(ada.run(&["read", "ben"]).ok().contains("✓ Ada Lovelace: bonjour"));
