@@ -66,7 +66,7 @@ pub struct Tls {
 pub struct Log {
     /// For people or for programs.
     pub format: LogFormat,
-    /// A filter of the `tracing` crate: `info`, or `info,fil_server::socket=debug`.
+    /// From which level on: `info`, or finer by module: `info,fil_server::socket=debug`.
     pub level: String,
 }
 

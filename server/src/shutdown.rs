@@ -35,18 +35,39 @@ impl Stopping {
     }
 }
 
-/// Returns when the operating system asks the process to end: SIGTERM or SIGINT, elsewhere Ctrl-C.
-pub async fn signal() -> std::io::Result<()> {
+/// The operating system's wish that the process ends: SIGTERM or SIGINT, elsewhere Ctrl-C.
+#[derive(Debug)]
+pub struct Signals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Listens from now on: a signal that comes between this and [`Self::wait`] is not lost, and does not kill.
+    pub fn listen() -> std::io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
         }
-        Ok(())
+        #[cfg(not(unix))]
+        Ok(Self {})
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+
+    /// Returns when one has come.
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "elsewhere there is nothing to poll"))]
+    pub async fn wait(mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = self.interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Without signals the process ends when it is killed, and SQLite takes care of the rest.
+            std::future::pending::<()>().await;
+        }
+    }
 }

@@ -160,6 +160,9 @@ fn set_aside(database: &Path, folder: &Path) -> Result<Option<PathBuf>, Refusal>
 
 fn sound(file: &Path) -> Result<u32, Refusal> {
     let inspection = inspect(file)?;
+    if inspection.version == 0 {
+        return Err(Refusal::new(Exit::Data, format!("{} is damaged: it holds nothing", file.display())));
+    }
     match inspection.damage.first() {
         None => Ok(inspection.version),
         Some(first) => Err(Refusal::new(Exit::Data, format!("{} is damaged: {first}", file.display()))),

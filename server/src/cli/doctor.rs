@@ -104,6 +104,7 @@ fn database(data: &DataFolder) -> Check {
             let count = found.damage.len();
             problem("database", format!("damaged in {count} places, restore a backup: {}", found.damage[0]))
         }
+        Ok(found) if found.version == 0 => notice("database", "empty, the next start fills it"),
         Ok(found) if found.version < found.newest => {
             let detail = format!("version {}, the next start brings it to {}", found.version, found.newest);
             notice("database", detail)

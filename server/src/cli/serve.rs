@@ -8,7 +8,8 @@ use clap::Args;
 use super::{Exit, Refusal};
 use crate::config::Config;
 use crate::edge::Running;
-use crate::{log, shutdown};
+use crate::log;
+use crate::shutdown::Signals;
 
 /// Run the server.
 #[derive(Debug, Args)]
@@ -45,15 +46,16 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Refusal::new(Exit::Failed, format!("cannot start threads: {error}")))?;
         runtime.block_on(async move {
+            let signals = Signals::listen()
+                .map_err(|error| Refusal::new(Exit::Failed, format!("cannot wait for signals: {error}")))?;
             let running = Running::start(config).await?;
             if let Some(path) = &self.port_file {
                 write_port(path, running.address().port())
                     .map_err(|error| Refusal::new(Exit::Failed, format!("{}: {error}", path.display())))?;
             }
             println!("listening on {}", running.url());
-            let signal = shutdown::signal().await;
+            signals.wait().await;
             running.stop().await;
-            signal.map_err(|error| Refusal::new(Exit::Failed, format!("cannot wait for signals: {error}")))?;
             Ok(Exit::Done)
         })
     }
