@@ -9,6 +9,7 @@
 mod answer;
 mod ask;
 mod sign_in;
+pub mod request;
 pub mod types;
 pub(crate) mod updates;
 

@@ -2,7 +2,7 @@
 import type { TimelineRange } from "./TimelineRange";
 
 /**
- * What the screen asks for. Every request gets exactly one [`Response`] or one [`Failure`].
+ * What the screen asks for. Every request gets exactly one [`super::types::Response`] or one [`super::types::Failure`].
  */
 export type Request = { "type": "session" } | { "type": "sign_in", 
 /**
