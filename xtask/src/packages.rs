@@ -6,8 +6,9 @@ use crate::Failure;
 use crate::command::{command, execute, succeeds, take};
 use crate::workspace::Workspace;
 
-/// What building the server, the terminal client and the desktop app needs.
-pub(crate) const BUILD: &[&str] = &["build-essential", "pkg-config", "libwebkit2gtk-4.1-dev", "fonts-dejavu-core"];
+/// What building the server, the terminal client and the desktop app needs, and letters for the window.
+pub(crate) const BUILD: &[&str] =
+    &["build-essential", "pkg-config", "libwebkit2gtk-4.1-dev", "fonts-dejavu-core", "fonts-noto-color-emoji"];
 
 /// What the tests need besides: a screen without a monitor, the web view's driver, a session bus, a browser, and
 /// Python's virtual environments.
