@@ -63,6 +63,21 @@ fn compare_items(projection: &Projection, server: &dyn OrganisationReader) -> Re
     same(&projection.unread, &recount, id, "unread")
 }
 
+/// What holds at any moment on any device, however far behind it is: where it has every item after the read position,
+/// the unread count equals a recount of them (invariant 3).
+pub fn recount(projections: &[Projection]) -> Result<(), String> {
+    for projection in projections {
+        let Projection { conversation, read, cursor, unread, .. } = projection;
+        let whole = projection.kept.iter().any(|(low, high)| *low <= read.next() && high >= cursor);
+        let is_unread = |item: &&Item| item.seq > *read && matches!(item.body, ItemBody::Message { .. });
+        let count = projection.items.iter().filter(is_unread).count() as u64;
+        if whole && count != *unread {
+            return Err(format!("{conversation}: {unread} unread by the formula, {count} by a recount"));
+        }
+    }
+    Ok(())
+}
+
 /// Every press of send has led somewhere: into the log, or to a rejection that the person sees, or it was taken back.
 pub fn account_for(devices: &mut [Device], people: &People, oracle: &Oracle) -> Result<(), String> {
     let mut rejected = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fil_client::session::Session;
 use fil_client::store::{CommandState, Projection, StoreError, Written};
 use fil_engine::Input;
 use fil_protocol::{
@@ -9,6 +10,7 @@ use fil_protocol::{
 };
 use fil_server::node::Actor;
 
+use crate::convergence;
 use crate::device::Device;
 use crate::random::Random;
 
@@ -34,7 +36,7 @@ pub struct People {
 }
 
 impl People {
-    /// One thing that the person at this device does now, looking at its own screen.
+    /// One thing that the person at this device does now, looking at its own screen. The error is a broken promise.
     pub fn act(
         &mut self,
         index: usize,
@@ -42,13 +44,12 @@ impl People {
         cast: &[(Actor, Profile)],
         now_ms: u64,
         random: &mut Random,
-    ) -> Result<Option<Input>, StoreError> {
+    ) -> Result<Option<Input>, String> {
         let actor = device.actor;
         let wall_ms = device.now(now_ms).wall_ms;
         let Some(session) = device.session() else { return Ok(None) };
-        let mut reader = session.reader()?;
-        let seen = Seen { projections: reader.projections()?, commands: reader.commands()?, actor };
-        drop(reader);
+        let seen = Seen::look(session, actor).map_err(|error| error.to_string())?;
+        convergence::recount(&seen.projections)?;
         let others: Vec<AccountId> = cast
             .iter()
             .filter(|(other, _)| other.organisation == actor.organisation && other.account != actor.account)
@@ -105,6 +106,11 @@ enum Wish {
 }
 
 impl Seen {
+    fn look(session: &Session, actor: Actor) -> Result<Self, StoreError> {
+        let mut reader = session.reader()?;
+        Ok(Self { projections: reader.projections()?, commands: reader.commands()?, actor })
+    }
+
     fn wish(&self, others: &[AccountId], wall_ms: u64, random: &mut Random) -> Option<Wish> {
         let place = self.place(random);
         let command = match random.below(100) {

@@ -327,7 +327,7 @@ impl World {
                 let cast = cast();
                 let device = &mut self.devices[index];
                 let wish = self.people.act(index, device, &cast, self.now_ms, &mut self.random);
-                if let Some(input) = wish.map_err(|error| error.to_string())? {
+                if let Some(input) = wish.map_err(|what| format!("device {index}: {what}"))? {
                     self.step(index, input)?;
                 }
                 return Ok(());
