@@ -17,6 +17,7 @@ mod invites;
 mod members;
 mod messages;
 mod parameters;
+mod rules;
 mod search;
 mod server;
 mod sessions;
@@ -40,7 +41,8 @@ use crate::edge::Edge;
 
 /// Everything that the main address serves.
 pub fn router(edge: Arc<Edge>) -> Router {
-    let (routes, document) = routes().split_for_parts();
+    let (routes, mut document) = routes().split_for_parts();
+    rules::add(&mut document);
     let small = DefaultPredicate::new().and(SizeAbove::new(1024));
     routes
         .route("/api/v1/socket", get(crate::socket::open))
@@ -62,7 +64,9 @@ pub fn metrics_router() -> Router {
 
 /// The OpenAPI document.
 pub fn document() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+    let mut document = routes().into_openapi();
+    rules::add(&mut document);
+    document
 }
 
 fn routes() -> OpenApiRouter<Arc<Edge>> {

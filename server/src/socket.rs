@@ -63,7 +63,8 @@ pub async fn open(State(edge): State<Arc<Edge>>, request: Request) -> Result<Res
     check_origin(&edge.config.allowed_origins, &parts.headers)?;
     let (actor, claims) = authenticate(&edge, bearer(&parts.headers)?).await?;
     edge.limits.request_of(actor.account)?;
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &edge).await.map_err(refused)?;
+    let upgrade =
+        WebSocketUpgrade::from_request_parts(&mut parts, &edge).await.map_err(|rejection| refused(&rejection))?;
     if edge.stopping.is_on() {
         return Err(ProtocolError::retry_after(ErrorCode::Unavailable, "the server is stopping", 2_000).into());
     }
@@ -87,7 +88,7 @@ fn check_origin(allowed: &[String], headers: &HeaderMap) -> Result<(), ProtocolE
     }
 }
 
-fn refused(rejection: WebSocketUpgradeRejection) -> Failure {
+fn refused(rejection: &WebSocketUpgradeRejection) -> Failure {
     let detail = "this is the address of a WebSocket: open it with the headers Connection, Upgrade and Sec-WebSocket-*";
     match rejection {
         WebSocketUpgradeRejection::MethodNotGet(_) => {

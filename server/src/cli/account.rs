@@ -103,11 +103,11 @@ impl Account {
                     if found.is_some() {
                         return Err(StoreError::Exists("account").into());
                     }
-                    let row = create(&*writer, &who, name, hash)?;
+                    let row = create(writer, &who, name, hash)?;
                     if row.password_hash.is_some() {
                         Ok(plain(organisation, row))
                     } else {
-                        invited(config, &*writer, organisation, row)
+                        invited(config, writer, organisation, row)
                     }
                 })?;
                 print(who.json, &shown, |shown| match &shown.invite {
@@ -119,9 +119,9 @@ impl Account {
                 let shown = change(config, &who, |writer, organisation, found| {
                     let row = match found {
                         Some(row) => row,
-                        None => create(&*writer, &who, name, None)?,
+                        None => create(writer, &who, name, None)?,
                     };
-                    invited(config, &*writer, organisation, row)
+                    invited(config, writer, organisation, row)
                 })?;
                 print(who.json, &shown, |shown| shown.invite.clone().unwrap_or_default())
             }

@@ -25,13 +25,16 @@ pub struct Loaded {
     pub origins: BTreeMap<String, String>,
 }
 
+/// Reads an environment variable.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// The layers above the defaults, lowest first.
 #[derive(Default)]
 pub struct Layers<'a> {
     /// The text of the file and its name.
     pub file: Option<(String, String)>,
     /// Reads an environment variable.
-    pub environment: Option<&'a dyn Fn(&str) -> Option<String>>,
+    pub environment: Option<Environment<'a>>,
     /// Keys and values of flags, with the name of the flag.
     pub flags: Vec<(String, String, String)>,
 }

@@ -59,7 +59,7 @@ pub(super) async fn me(State(edge): State<Arc<Edge>>, Caller(actor): Caller) -> 
 pub(super) struct Find {
     /// The beginning of a handle or of a word of a name. Empty finds everybody.
     #[serde(default)]
-    #[param(max_length = 256)]
+    #[param(max_length = 256, pattern = r"^[^\u0000]*$")]
     query: String,
     /// How many at most.
     #[param(minimum = 1, maximum = 50)]
@@ -70,7 +70,6 @@ pub(super) struct Find {
 #[utoipa::path(get, path = "/api/v1/accounts", tag = "accounts", params(Find), responses(
     (status = 200, body = AccountPage),
     (status = 400, description = "A parameter is wrong.", body = ProtocolError),
-    (status = 413, description = "The query is too long.", body = ProtocolError),
     Refusals,
 ))]
 pub(super) async fn find(

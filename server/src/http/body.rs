@@ -6,8 +6,8 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use fil_protocol::ErrorCode;
 use fil_protocol::limits::BODY_BYTES_MAX;
-use fil_protocol::{ErrorCode, ProtocolError};
 use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
@@ -60,7 +60,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Edge>> for Body<T> {
 
 fn too_large() -> Failure {
     let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-    ProtocolError::new(ErrorCode::TooLarge, detail).into()
+    Failure::with_status(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, detail)
 }
 
 /// serde's sentences may quote a value ("invalid type: string \"…\""), which may be a password.

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use fil_protocol::http::{Applied, Conversation, NewConversation};
+use fil_protocol::limits::MEMBERS_MAX;
 use fil_protocol::{Command, ConversationId, ConversationKind, ErrorCode, ProtocolError};
 
 use super::body::Body;
@@ -58,7 +59,14 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Applied>), Failure> {
     let idempotency = idempotency("POST /api/v1/conversations", &headers, body.hash)?;
     let NewConversation { kind, title, members } = body.value;
+    if members.len() >= MEMBERS_MAX {
+        let detail = format!("a conversation has at most {MEMBERS_MAX} members");
+        return Err(ProtocolError::new(ErrorCode::TooLarge, detail).into());
+    }
     let conversation = match (kind, members.as_slice()) {
+        (ConversationKind::Direct, [other]) if *other == actor.account => {
+            return Err(ProtocolError::new(ErrorCode::Forbidden, "a direct conversation is with somebody else").into());
+        }
         (ConversationKind::Direct, [other]) => ConversationId::direct(actor.organisation, actor.account, *other),
         (ConversationKind::Direct, _) => {
             return Err(

@@ -69,7 +69,7 @@ pub(super) enum BodyRefusals {
     /// The body did not arrive in time.
     #[response(status = 408)]
     TooSlow(ProtocolError),
-    /// Larger than a limit that `detail` names.
+    /// The body is larger than 256 KiB.
     #[response(status = 413)]
     TooLarge(ProtocolError),
     /// The body is not `application/json`.

@@ -2,14 +2,14 @@
 //!
 //! | status | codes |
 //! |---|---|
-//! | 400 | `malformed`, `invalid`, `client_too_old`, `client_too_new` |
+//! | 400 | `malformed`, `invalid`, `too_large` (a text or list in the request), `client_too_old`, `client_too_new` |
 //! | 401 | `unauthorised`, `token_expired`, `device_revoked`, `account_disabled` |
 //! | 403 | `forbidden` |
 //! | 404 | `not_found`, `unsupported` (no such route) |
 //! | 405, 415 | `unsupported` (method, content type) |
 //! | 408 | `malformed` (the body did not arrive in time) |
 //! | 409 | `conflict`, `out_of_order` |
-//! | 413 | `too_large` |
+//! | 413 | `too_large` (the body as a whole) |
 //! | 429 | `rate_limited`, with `Retry-After` |
 //! | 500 | `internal` |
 //! | 503 | `unavailable`, with `Retry-After` |
@@ -71,16 +71,17 @@ impl IntoResponse for Failure {
 /// The status of a code.
 fn status(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::Malformed | ErrorCode::Invalid | ErrorCode::ClientTooOld | ErrorCode::ClientTooNew => {
-            StatusCode::BAD_REQUEST
-        }
+        ErrorCode::Malformed
+        | ErrorCode::Invalid
+        | ErrorCode::TooLarge
+        | ErrorCode::ClientTooOld
+        | ErrorCode::ClientTooNew => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthorised | ErrorCode::TokenExpired | ErrorCode::DeviceRevoked | ErrorCode::AccountDisabled => {
             StatusCode::UNAUTHORIZED
         }
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::NotFound | ErrorCode::Unsupported => StatusCode::NOT_FOUND,
         ErrorCode::Conflict | ErrorCode::OutOfOrder => StatusCode::CONFLICT,
-        ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Unavailable | ErrorCode::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal | ErrorCode::Unknown => StatusCode::INTERNAL_SERVER_ERROR,

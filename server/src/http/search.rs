@@ -21,7 +21,7 @@ use crate::history;
 #[into_params(parameter_in = Query)]
 pub(super) struct Search {
     /// Words; all must be in the message. The last letters of each word are open.
-    #[param(max_length = 256)]
+    #[param(max_length = 256, pattern = r"^[^\u0000]*$")]
     query: String,
     /// Only in this conversation.
     conversation: Option<ConversationId>,
@@ -38,7 +38,6 @@ pub(super) struct Search {
     (status = 200, body = SearchPage),
     (status = 400, description = "A parameter is wrong.", body = ProtocolError),
     (status = 404, description = "There is no such conversation for this account.", body = ProtocolError),
-    (status = 413, description = "The query is too long.", body = ProtocolError),
     Refusals,
 ))]
 pub(super) async fn search(

@@ -58,7 +58,7 @@ async fn an_invite_that_is_unknown_or_too_old_or_comes_with_a_bad_password_chang
     assert_eq!(post(accept("", "a new password")).await, refused(404, "not_found"));
     let good = invited(&stage, now_ms() + 60_000).await;
     assert_eq!(post(accept(&good, "short")).await, refused(400, "invalid"));
-    assert_eq!(post(accept(&good, &"a".repeat(2_000))).await, refused(413, "too_large"));
+    assert_eq!(post(accept(&good, &"a".repeat(2_000))).await, refused(400, "too_large"));
     stage.sign_in("ada").await;
     let _: Session = stage.post("/api/v1/invites/accept", accept(&good, "long enough")).await.expect(StatusCode::OK);
 }
