@@ -40,11 +40,11 @@ impl Readers {
         idle.round += 1;
     }
 
-    /// Runs a question on a connection, on a thread that may block.
+    /// Runs a question on a connection, on a thread that may block. Answers in which round that was, too.
     pub(crate) async fn ask<T: Send + 'static>(
         self: Arc<Self>,
-        question: impl FnOnce(&mut Reader) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, Failure> {
+        question: impl FnOnce(&mut Reader) -> T + Send + 'static,
+    ) -> Result<(T, u64), Failure> {
         let permit = Arc::clone(&self.free).acquire_owned().await.map_err(|_| internal("the profile was closed"))?;
         let asked = task::spawn_blocking(move || {
             let (mut reader, round) = self.take().ok_or_else(|| internal("the profile was closed"))?;
@@ -54,9 +54,14 @@ impl Readers {
                 idle.readers.push(reader);
             }
             drop(permit);
-            answer
+            Ok((answer, round))
         });
         asked.await.map_err(internal)?
+    }
+
+    /// How often the connections were replaced.
+    pub(crate) fn round(&self) -> u64 {
+        self.idle().round
     }
 
     fn take(&self) -> Option<(Reader, u64)> {

@@ -79,9 +79,7 @@ impl Session {
         match self.try_step(now, inputs) {
             Ok(effects) => Ok(effects),
             Err(StoreError::CacheDamaged) => {
-                self.store.rebuild_cache()?;
-                self.rebuilt = true;
-                self.restart(now)?;
+                self.rebuild_cache(now)?;
                 Err(StoreError::CacheDamaged)
             }
             Err(error) => {
@@ -124,6 +122,13 @@ impl Session {
         self.engine = engine(&self.store, &self.client, &mut self.jitter, now)?;
         self.last_row = self.last_row.max(self.store.last_row()?);
         Ok(())
+    }
+
+    /// Moves a damaged cache aside and begins an empty one. The connection is gone, as after a step that failed.
+    pub fn rebuild_cache(&mut self, now: Now) -> Result<(), StoreError> {
+        self.store.rebuild_cache()?;
+        self.rebuilt = true;
+        self.restart(now)
     }
 
     /// When the session wants `Input::Tick`, by the monotonic clock.

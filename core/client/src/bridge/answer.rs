@@ -17,7 +17,7 @@ use crate::driver::{Answer, Event};
 use crate::failure::{failure, internal};
 use crate::http::Http;
 use crate::profile::ProfileFolder;
-use crate::store::read::command::rejected_count;
+use crate::store::StoreError;
 use crate::views::{Stretch, View, person};
 
 /// Hits in one answer.
@@ -110,15 +110,18 @@ impl Core {
     ) -> Result<T, Failure> {
         let account = self.shared.account()?;
         let readers = Arc::clone(&account.readers);
-        readers.ask(move |reader| Ok(reader.snapshot(|db| look(&View::new(db, &account)))?)).await
+        let looking = readers.ask(move |reader| reader.snapshot(|db| look(&View::new(db, &account))));
+        let (looked, round) = looking.await?;
+        if matches!(looked, Err(StoreError::CacheDamaged)) {
+            // If nothing can be sent the profile is closed, or something else is about to find the damage.
+            let _ = self.events.try_send(Event::CacheDamaged { round });
+        }
+        Ok(looked?)
     }
 
     async fn status(&self) -> Result<Response, Failure> {
-        let account = self.shared.account()?;
-        let readers = Arc::clone(&account.readers);
-        let rejected = readers.ask(|reader| Ok(reader.snapshot(rejected_count)?)).await?;
-        let mut status = account.status();
-        status.rejected = rejected;
+        let mut status = self.shared.account()?.status();
+        status.rejected = self.view(|view| view.rejected_count()).await?;
         Ok(Response::Status { status })
     }
 

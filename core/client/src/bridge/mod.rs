@@ -8,8 +8,8 @@
 
 mod answer;
 mod ask;
-mod sign_in;
 pub mod request;
+mod sign_in;
 pub mod types;
 pub(crate) mod updates;
 

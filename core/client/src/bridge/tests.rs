@@ -84,9 +84,10 @@ impl Stage {
         let mut last = None;
         let found = timeout(LIMIT, async {
             loop {
-                let response = self.ask(request.clone()).await;
-                last = Some(format!("{response:?}"));
-                if let Some(found) = fits(response) {
+                // What is not here yet, or cannot be read at the moment, is asked for again.
+                let answer = self.bridge.request(request.clone()).await;
+                last = Some(format!("{answer:?}"));
+                if let Some(found) = answer.ok().and_then(&fits) {
                     return found;
                 }
                 self.updates.next().await.expect("the bridge is open");

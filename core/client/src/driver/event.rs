@@ -50,6 +50,11 @@ pub(crate) enum Event {
         /// Whether it could be used; false if it is older than what is kept.
         answer: Answer<bool>,
     },
+    /// From a reader: the cache is damaged.
+    CacheDamaged {
+        /// In which round of readers: what an earlier one found is repaired already.
+        round: u64,
+    },
     /// From a socket.
     Socket {
         /// Which connection: events of one that was given up are ignored.

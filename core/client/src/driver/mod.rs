@@ -155,6 +155,7 @@ impl Driver {
             Event::History { conversation, before, page, answer } => {
                 let _ = answer.send(self.merge(conversation, before, &page));
             }
+            Event::CacheDamaged { round } => self.rebuild_cache(round),
             Event::Socket { connection, event } => match event {
                 SocketEvent::Opened => self.receive(connection, vec![Input::Connected]),
                 SocketEvent::Frame(frame) => self.receive(connection, vec![Input::Frame(*frame)]),
@@ -282,6 +283,18 @@ impl Driver {
             StoreError::Locked | StoreError::Failed(_) => {}
         }
         self.publish(now);
+    }
+
+    /// A reader found damage that the writer has not come across. Done once until everything is here again, so a disk
+    /// that damages every file does not have the session begin again and again.
+    fn rebuild_cache(&mut self, round: u64) {
+        let now = self.clock.now();
+        let Some(online) = &mut self.online else { return };
+        if online.account.readers.round() != round || online.trouble.cache_rebuilt {
+            return;
+        }
+        let rebuilt = online.session.rebuild_cache(now);
+        self.stumble(now, &rebuilt.err().unwrap_or(StoreError::CacheDamaged));
     }
 
     /// Tells the screen if the status is another one.

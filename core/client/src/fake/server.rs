@@ -55,7 +55,7 @@ pub(crate) struct State {
     logs: BTreeMap<ConversationId, Vec<Event>>,
     read: BTreeMap<ConversationId, Position>,
     verdicts: BTreeMap<Generation, Vec<Verdict>>,
-    sockets: Vec<mpsc::UnboundedSender<Option<ServerFrame>>>,
+    sockets: Vec<mpsc::UnboundedSender<Option<String>>>,
 }
 
 pub(crate) fn profile(handle: &str) -> Profile {
@@ -158,8 +158,13 @@ impl Drop for FakeServer {
 impl State {
     fn push(&mut self, frame: &ServerFrame) {
         if !self.mute {
-            self.sockets.retain(|socket| socket.send(Some(frame.clone())).is_ok());
+            self.push_text(&frame.encode());
         }
+    }
+
+    /// Sends every socket a text that need not be a frame.
+    pub(crate) fn push_text(&mut self, text: &str) {
+        self.sockets.retain(|socket| socket.send(Some(text.to_owned())).is_ok());
     }
 
     fn append(&mut self, conversation: ConversationId, author: AccountId, known: KnownEvent) -> Seq {
@@ -462,7 +467,7 @@ async fn talk(mut stream: TcpStream, request: &str, state: Arc<Mutex<State>>, ha
                         state.sockets.push(sender.clone());
                     }
                     happened.notify_one();
-                    answer
+                    answer.map(|frame| frame.encode())
                 }
                 Some(Ok(_)) => None,
                 Some(Err(_)) | None => return,
@@ -473,7 +478,7 @@ async fn talk(mut stream: TcpStream, request: &str, state: Arc<Mutex<State>>, ha
             },
         };
         if let Some(frame) = frame
-            && socket.send(Message::text(frame.encode())).await.is_err()
+            && socket.send(Message::text(frame)).await.is_err()
         {
             return;
         }

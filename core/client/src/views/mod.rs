@@ -33,6 +33,11 @@ impl<'a> View<'a> {
         Self { db, account, people: RefCell::default() }
     }
 
+    /// How many messages were refused and await a decision.
+    pub(crate) fn rejected_count(&self) -> rusqlite::Result<u32> {
+        read::command::rejected_count(self.db)
+    }
+
     fn me(&self) -> AccountId {
         self.account.record.account
     }

@@ -1,9 +1,12 @@
 //! Messages kept here that contain every word of a query.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use fil_protocol::{ConversationId, ItemBody};
 
 use super::View;
-use super::overlay::Overlay;
+use super::overlay::{Overlay, Pending};
 use crate::bridge::types::{self, SearchHit, SnippetPart};
 use crate::store::read;
 
@@ -24,18 +27,23 @@ impl View<'_> {
         let mut hits = Vec::new();
         for (id, overlay) in &overlays {
             if conversation.is_none_or(|wanted| wanted == *id) {
-                self.search_pending(*id, overlay, query, &mut hits)?;
+                self.search_pending(*id, overlay, query, limit, &mut hits)?;
             }
         }
         hits.sort_by_key(|hit| std::cmp::Reverse(hit.at_ms));
         let none = Overlay::default();
+        let mut titles = BTreeMap::new();
         for (id, item) in read::search::matching(self.db, &expression, conversation, limit)? {
             let ItemBody::Message { id: message, .. } = &item.body else { continue };
             let (body, _) = self.body(&item.body, overlays.get(&id).unwrap_or(&none))?;
             let types::ItemBody::Message { text, .. } = body else { continue };
+            let title = match titles.entry(id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.title(id)?),
+            };
             hits.push(SearchHit {
                 conversation: id.to_string(),
-                conversation_title: self.title(id)?,
+                conversation_title: title.clone(),
                 seq: item.seq.0,
                 message: message.to_string(),
                 author: self.person(item.author)?,
@@ -53,19 +61,27 @@ impl View<'_> {
         id: ConversationId,
         overlay: &Overlay,
         query: &str,
+        limit: usize,
         hits: &mut Vec<SearchHit>,
     ) -> rusqlite::Result<()> {
-        for pending in overlay.pending.iter().rev() {
+        let text = |pending: &Pending| {
             let (body, _) = overlay.over(pending.message, self.message(pending.message, &pending.text, false));
-            let types::ItemBody::Message { text, .. } = body else { continue };
-            if !fil_words::contains(&text, query) {
-                continue;
+            match body {
+                types::ItemBody::Message { text, .. } if fil_words::contains(&text, query) => Some(text),
+                _ => None,
             }
-            let head =
-                read::conversation::one(self.db, self.me(), id)?.map_or(0, |conversation| conversation.head.seq.0);
+        };
+        let newest_first = overlay.pending.iter().rev();
+        let found: Vec<_> = newest_first.filter_map(|pending| Some((pending, text(pending)?))).take(limit).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        let head = read::conversation::one(self.db, self.me(), id)?.map_or(0, |conversation| conversation.head.seq.0);
+        let title = self.title(id)?;
+        for (pending, text) in found {
             hits.push(SearchHit {
                 conversation: id.to_string(),
-                conversation_title: self.title(id)?,
+                conversation_title: title.clone(),
                 seq: head + 1,
                 message: pending.message.to_string(),
                 author: self.person(self.me())?,

@@ -91,6 +91,20 @@ async fn lost_answers_apply_nothing_twice() {
     assert_eq!(stage.server.texts(conversation.parse().unwrap()), ["once", "and only once"]);
 }
 
+/// A newer server says things that this version does not know, and something in between is no frame at all.
+#[tokio::test]
+async fn what_is_not_understood_is_skipped_on_the_same_connection() {
+    let mut stage = Stage::live().await;
+    let conversation = stage.server.write("ben", "before").to_string();
+    for text in [r#"{"type":"of_tomorrow","x":1}"#, "{", "", "[]", r#"{"type":"verdict","no":"x"}"#] {
+        stage.server.state().push_text(text);
+    }
+    stage.server.write("ben", "after");
+    stage.until_drawn(&conversation, &["✓ ben: before", "✓ ben: after"]).await;
+    let hellos = stage.server.state().frames.iter().filter(|frame| matches!(frame, ClientFrame::Hello(_))).count();
+    assert_eq!(hellos, 1);
+}
+
 #[tokio::test]
 async fn a_refused_message_waits_for_a_person() {
     let mut stage = Stage::live().await;

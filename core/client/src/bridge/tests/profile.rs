@@ -60,6 +60,34 @@ async fn a_damaged_or_newer_profile_is_refused_untouched_and_a_damaged_cache_is_
     stage.until_drawn(&conversation, &["✓ ben: kept by the server"]).await;
 }
 
+/// The cache breaks under the open app, and the writer or a reader is the first to notice. What is not sent is in the
+/// other database; the rest comes from the server again.
+#[tokio::test]
+async fn a_cache_that_breaks_while_the_app_is_open_is_rebuilt() {
+    for table in ["kept_range", "item"] {
+        let mut stage = Stage::live().await;
+        let conversation = stage.server.write("ben", "before").to_string();
+        stage.until_drawn(&conversation, &["✓ ben: before"]).await;
+        let cache = rusqlite::Connection::open(stage.data.path().join("profiles/ada/cache.db")).unwrap();
+        let damage = format!(
+            "PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET rootpage = 999999 WHERE name = '{table}';
+             PRAGMA schema_version = 1000;"
+        );
+        cache.execute_batch(&damage).unwrap();
+        drop(cache);
+        if table == "kept_range" {
+            stage.server.write("ben", "after");
+            stage.until_drawn(&conversation, &["✓ ben: before", "✓ ben: after"]).await;
+        } else {
+            stage.until_drawn(&conversation, &["✓ ben: before"]).await;
+        }
+        stage.until_status(|status| status.connection == Connection::Live && status.problem.is_none()).await;
+        let aside = stage.data.path().join("profiles/ada/damaged-cache.db");
+        assert!(aside.exists(), "it was moved aside");
+    }
+}
+
 /// The bridge is used from any thread, without a runtime of the caller's.
 #[test]
 fn a_bridge_needs_no_runtime_around_it() {
