@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fil_engine::connection::Phase;
 use fil_engine::{Change as Shown, Input, Now};
 use fil_protocol::ConversationId;
 use fil_protocol::http::HistoryPage;
@@ -29,7 +30,7 @@ use link::Link;
 use status::Trouble;
 
 use crate::account::{Account, Shared};
-use crate::bridge::types::{Connection, Failure, Update};
+use crate::bridge::types::{Failure, Update};
 use crate::clock::Clock;
 use crate::failure::{reject_reason, signed_out};
 use crate::profile::ProfileFolder;
@@ -300,10 +301,11 @@ impl Driver {
     /// Tells the screen if the status is another one.
     fn publish(&mut self, now: Now) {
         let Some(online) = &mut self.online else { return };
-        let status = status::status(online.session.status(), online.trouble, now);
-        if status.connection == Connection::Live {
+        let engine = online.session.status();
+        if engine.phase == (Phase::Open { caught_up: true }) {
             online.trouble.cache_rebuilt = false;
         }
+        let status = status::status(engine, online.trouble, now);
         if online.account.set_status(status) {
             self.shared.updates.send(&Update::Status);
         }
