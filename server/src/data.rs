@@ -4,6 +4,7 @@
 //! data/            0700
 //!   fil.db         the database, with fil.db-wal and fil.db-shm while it is in use
 //!   serve.lock     locked by the running server
+//!   address        where the server was reached last, for invite links made beside it
 //!   keys/          0700, secret keys, each 0600
 //! ```
 //!
@@ -76,6 +77,16 @@ impl DataFolder {
     /// Whether a database is there.
     pub fn exists(&self) -> Result<(), DataError> {
         if self.database().exists() { Ok(()) } else { Err(DataError::Empty(self.0.clone())) }
+    }
+
+    /// Where the server was reached last, if it ever ran and nobody configured an address.
+    pub fn address(&self) -> Option<String> {
+        std::fs::read_to_string(self.0.join("address")).ok().map(|text| text.trim().to_owned())
+    }
+
+    /// Notes where the server is reached.
+    pub fn set_address(&self, url: &str) -> std::io::Result<()> {
+        std::fs::write(self.0.join("address"), format!("{url}\n"))
     }
 
     /// Takes the lock of the running server.

@@ -8,7 +8,7 @@ use fil_protocol::text::{check_handle, check_name};
 use fil_protocol::{AccountId, Profile};
 use serde::Serialize;
 
-use super::open::{organisation, print, read, store};
+use super::open::{folder, organisation, print, read, store};
 use super::{Exit, Refusal};
 use crate::auth::keys::random;
 use crate::auth::password::Passwords;
@@ -216,7 +216,10 @@ fn invited(
         InviteRow { hash: invite::hash(&secret), account: row.profile.account, expires_at_ms, used_at_ms: None };
     writer.create_invite(&invite)?;
     let mut shown = plain(organisation, row);
-    shown.invite = Some(invite::link(&config.public_url(config.listen), &secret));
+    // Without a configured address, the one of the running server: it may have been told its port by a flag.
+    let address = if config.public_url.is_empty() { folder(config).address() } else { None };
+    let address = address.unwrap_or_else(|| config.public_url(config.listen));
+    shown.invite = Some(invite::link(&address, &secret));
     shown.invite_expires_at_ms = Some(expires_at_ms);
     Ok(shown)
 }

@@ -103,6 +103,9 @@ impl Running {
         let (handle, node) = writer::start(Node::new(Box::new(store))?).map_err(StartError::Thread)?;
         let (stop, stopping) = shutdown::channel();
         let config = Arc::new(config);
+        if let Err(error) = data.set_address(&config.public_url(address)) {
+            tracing::warn!(%error, "invite links made beside this server will name the configured address");
+        }
         let edge = Arc::new(Edge {
             public_url: config.public_url(address),
             node: handle,

@@ -20,7 +20,8 @@ async fn what_an_administrator_does_takes_effect_in_the_running_server() {
 
     // An invite: one line, a link whose secret no server sees; it works once, and sets a password.
     let link = place.run(&["account", "invite", "ben"]).ok();
-    let secret = link.trim().split_once("/invite#").unwrap().1.to_owned();
+    let (address, secret) = link.trim().split_once("/invite#").unwrap();
+    assert_eq!(address, server.url, "the link leads to the server that runs");
     let accept = json!({ "invite": secret, "password": "another password", "device_name": "phone" });
     assert_eq!(server.post("/api/v1/invites/accept", "", &accept).await.0, 200);
     assert_eq!(server.post("/api/v1/invites/accept", "", &accept).await.0, 404);
