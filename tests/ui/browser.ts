@@ -83,6 +83,7 @@ export async function openBrowser() {
       });
       page.on('pageerror', (error) => complaints.push(String(error)));
       await page.goto(`${origin}/?backend=fake&scenario=${look.scenario ?? 'demo'}&latency=${look.latency ?? 0}`);
+      await page.waitForFunction(() => 'filFake' in globalThis);
       return { page, complaints, close: () => context.close() };
     },
     async close() {

@@ -1,5 +1,6 @@
 /** The keys that work everywhere in the window. `dialogs/KeySheet.svelte` lists them for people. */
 import { tick } from 'svelte';
+import { firstOf } from './focus';
 import type { App } from './state/app.svelte';
 
 export function keys(app: App, event: KeyboardEvent): void {
@@ -50,6 +51,5 @@ function region(step: 1 | -1): void {
   const all = [...document.querySelectorAll<HTMLElement>('[data-region]')].filter((one) => one.offsetParent !== null);
   const now = all.findIndex((one) => one.contains(document.activeElement));
   const next = all[(now + step + all.length) % all.length];
-  const goal = next?.querySelector<HTMLElement>('[data-region-focus], [data-roving] [tabindex="0"], input, textarea, button');
-  (next?.hasAttribute('data-region-focus') ? next : goal)?.focus();
+  if (next) firstOf(next, '[data-region-focus]', '[data-roving] [tabindex="0"]', '[data-roving] button', 'button')?.focus();
 }

@@ -1,5 +1,6 @@
 import { ask, refused, type Backend } from '../backend';
 import type { Person } from '../bridge/Person';
+import { fold } from '../text/fold';
 import type { FailureKind } from '../bridge/FailureKind';
 
 const ASKED_AFTER_MS = 100;
@@ -35,9 +36,14 @@ export class People {
     return this.#failure;
   }
 
-  /** As the pick list wants them. */
+  /**
+   * As the pick list wants them. Answers to an earlier query are narrowed to what is typed now, so that Enter never picks
+   * somebody who fits only the beginning.
+   */
   get choices() {
-    return this.#found.map((person) => ({
+    const wanted = fold(this.#query.trim());
+    const fits = (person: Person) => fold(person.name).includes(wanted) || fold(person.handle).includes(wanted);
+    return this.#found.filter(fits).map((person) => ({
       id: person.account,
       tone: person.account,
       title: person.name,

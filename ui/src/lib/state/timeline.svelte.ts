@@ -25,6 +25,8 @@ export class TimelineView {
   #from = 0;
   #head = 0;
   #marked = 0;
+  /** Whether the person has the end before their eyes: what comes now is not "new" to them. */
+  watched = false;
   readonly #reread: Reread;
 
   constructor(
@@ -131,9 +133,8 @@ export class TimelineView {
       this.#from = timeline.from;
       this.#older = timeline.older;
     }
-    if (timeline.first_unread === null) {
-      // Nothing unread: a line that is there stays.
-    } else if (this.#unread === 0 || this.#line === null) {
+    const opening = this.#phase === 'loading';
+    if (timeline.first_unread !== null && (opening || (!this.watched && (this.#unread === 0 || this.#line === null)))) {
       this.#line = timeline.first_unread;
     }
     this.#prepended = false;

@@ -68,3 +68,11 @@ test('reading is told once per end, and again after a refusal', async () => {
   await timeline.markRead();
   expect(marks()).toBe(2);
 });
+
+test('what comes while the person watches the end draws no line', async () => {
+  const { backend, timeline } = await open('jonas');
+  timeline.watched = true;
+  backend.receive('jonas', 'jonas', 'before your eyes');
+  await timeline.read();
+  expect([timeline.unread, timeline.line]).toEqual([1, null]);
+});
