@@ -76,6 +76,7 @@ impl From<StoreError> for Failure {
         let kind = match error {
             StoreError::DiskFull => FailureKind::DiskFull,
             StoreError::Locked => FailureKind::Locked,
+            StoreError::LocalDamaged => FailureKind::DamagedProfile,
             StoreError::CacheDamaged | StoreError::Failed(_) => FailureKind::Internal,
         };
         failure(kind, error.to_string())

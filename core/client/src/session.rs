@@ -52,6 +52,8 @@ pub struct Session {
     jitter: Jitter,
     last_row: RowId,
     rebuilt: bool,
+    /// The engine believes more than the store holds: it must be built again before it decides anything.
+    stale: bool,
 }
 
 impl Session {
@@ -69,21 +71,26 @@ impl Session {
         let engine = engine(&store, client, &mut jitter, now)?;
         let last_row = store.last_row()?;
         let client = client.to_owned();
-        let session = Self { store, engine, client, jitter, last_row, rebuilt: cache_rebuilt };
+        let session = Self { store, engine, client, jitter, last_row, rebuilt: cache_rebuilt, stale: false };
         Ok((session, Opened { cache_rebuilt }))
     }
 
     /// Gives the engine its inputs, commits, and answers what has to be done. On an error nothing was stored, nothing
     /// may be sent, and the connection is gone: the driver closes it.
     pub fn step(&mut self, now: Now, inputs: Vec<Input>) -> Result<Vec<Effect>, StoreError> {
+        if self.stale {
+            self.restart(now)?;
+        }
         match self.try_step(now, inputs) {
             Ok(effects) => Ok(effects),
             Err(StoreError::CacheDamaged) => {
+                self.stale = true;
                 self.rebuild_cache(now)?;
                 Err(StoreError::CacheDamaged)
             }
             Err(error) => {
-                self.restart(now)?;
+                // If not even this works, the next step begins with it, and the error that came first is the one told.
+                self.stale = self.restart(now).is_err();
                 Err(error)
             }
         }
@@ -121,6 +128,7 @@ impl Session {
     fn restart(&mut self, now: Now) -> Result<(), StoreError> {
         self.engine = engine(&self.store, &self.client, &mut self.jitter, now)?;
         self.last_row = self.last_row.max(self.store.last_row()?);
+        self.stale = false;
         Ok(())
     }
 

@@ -11,7 +11,8 @@ use crate::outbox::RowId;
 pub enum Action {
     /// Change the databases.
     Store(StoreAction),
-    /// Read the journal rows with a higher number than this and give them back as [`crate::Input::Journal`].
+    /// Read the journal and give it back as [`crate::Input::Journal`]: the rows with a higher number than this, and
+    /// those of earlier generations, which have none.
     LoadJournal {
         /// The number.
         after: u64,
@@ -86,10 +87,10 @@ pub enum StoreAction {
         /// Why.
         code: ErrorCode,
     },
-    /// Journal to outbox: all rows with a higher number than this are to be sent again.
+    /// Journal to outbox: these rows are to be sent again.
     ReopenJournal {
-        /// The number.
-        after: u64,
+        /// Which.
+        rows: Vec<RowId>,
     },
     /// Outbox: numbers start again at 1 in another generation; every waiting row loses its number.
     StartGeneration {

@@ -34,6 +34,10 @@ const PONG_MS_MAX: u64 = 10_000;
 const PROBE_MS_MAX: u64 = 3_000;
 /// How long the server may be silent while commands await their verdicts, in milliseconds.
 const VERDICT_MS_MAX: u64 = 8_000;
+/// The same while the answer to a pull is under way, in milliseconds: on a slow line it fills the line.
+const VERDICT_BEHIND_PULL_MS_MAX: u64 = 30_000;
+/// The longest that a server can keep a client away, in milliseconds. More is a fault, of whichever side.
+const RETRY_AFTER_MS_MAX: u64 = 10 * 60 * 1000;
 /// How long a caught-up connection has to last before the back-off starts again at the beginning, in milliseconds.
 const STABLE_MS: u64 = 30_000;
 
@@ -221,8 +225,9 @@ impl Connection {
     }
 
     /// Commands were sent and await their verdicts: silence from now on is suspicious sooner.
-    pub fn commands_waiting(&mut self, now_ms: u64) {
-        self.dead_ms.get_or_insert(now_ms + VERDICT_MS_MAX);
+    pub fn commands_waiting(&mut self, now_ms: u64, behind_pull: bool) {
+        let limit_ms = if behind_pull { VERDICT_BEHIND_PULL_MS_MAX } else { VERDICT_MS_MAX };
+        self.dead_ms.get_or_insert(now_ms + limit_ms);
     }
 
     /// There is no socket any more, or the server has said that there should not be.
@@ -253,7 +258,7 @@ impl Connection {
     fn wait(&mut self, now_ms: u64, retry_after_ms: u64, jitter: &mut Jitter) {
         let doublings = self.attempts.saturating_sub(1).min(16);
         let ceiling_ms = (FIRST_DELAY_MS << doublings).min(DELAY_MS_MAX);
-        let delay_ms = jitter.between(DELAY_MS_MIN, ceiling_ms).max(retry_after_ms);
+        let delay_ms = jitter.between(DELAY_MS_MIN, ceiling_ms).max(retry_after_ms.min(RETRY_AFTER_MS_MAX));
         self.phase = Phase::Waiting { until_ms: now_ms + delay_ms };
         self.stable_since_ms = None;
         self.dead_ms = None;
@@ -338,5 +343,9 @@ mod tests {
         let later = ProtocolError::retry_after(ErrorCode::Unavailable, "", 90_000);
         connection.disconnected(0, Some(&later), jitter);
         assert_eq!(connection.deadline(), Some(90_000));
+        let mut connection = open(0, jitter);
+        let never = ProtocolError::retry_after(ErrorCode::Unavailable, "", u64::MAX);
+        connection.disconnected(0, Some(&never), jitter);
+        assert_eq!(connection.deadline(), Some(RETRY_AFTER_MS_MAX));
     }
 }

@@ -147,7 +147,7 @@ impl Engine {
         }
         self.outbox.finish(actions);
         if self.outbox.is_in_flight() {
-            self.connection.commands_waiting(now.monotonic_ms);
+            self.connection.commands_waiting(now.monotonic_ms, self.sync.is_pulling());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use fil_protocol::{Command, ConversationId, ProtocolError, Seq, ServerFrame};
 
-use crate::outbox::RowId;
+use crate::outbox::{Row, RowId};
 
 /// The time, as an argument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,8 +62,8 @@ pub enum Input {
     },
     /// From the server.
     Frame(ServerFrame),
-    /// From the store: the journal rows that [`crate::Action::LoadJournal`] asked for, by number.
-    Journal(Vec<(RowId, u64, Command)>),
+    /// From the store: the journal rows that [`crate::Action::LoadJournal`] asked for, by row.
+    Journal(Vec<Row>),
     /// From the driver: a deadline was reached. Harmless at any time.
     Tick,
 }

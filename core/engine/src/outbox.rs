@@ -196,7 +196,7 @@ impl Outbox {
         }
         let before = self.epoch.replace(epoch);
         self.epoch_due |= before != Some(epoch);
-        if before.is_some_and(|before| before != epoch) && self.last_no > applied {
+        if before.is_some_and(|before| before != epoch) {
             // The journal may hold what the restored server has lost. Transmission begins when it is loaded.
             actions.push(Action::LoadJournal { after: applied });
             return Begun::Loading;
@@ -204,39 +204,46 @@ impl Outbox {
         self.begin(now, applied, jitter, actions)
     }
 
-    /// The journal rows above the server's last applied number have been loaded.
+    /// The journal has been loaded: what a restored server may have lost. Rows above its last applied number are sent
+    /// again under their numbers. Rows of earlier generations have none, so the server cannot say what it has lost of
+    /// them; those whose ids keep them from being applied twice are sent again, all under a new generation.
     pub fn reopened(
         &mut self,
         now: Now,
         applied: u64,
-        journal: Vec<(RowId, u64, Command)>,
+        journal: Vec<Row>,
         jitter: &mut Jitter,
         actions: &mut Vec<Action>,
     ) -> Begun {
+        let journal: Vec<Row> =
+            journal.into_iter().filter(|row| row.no.is_some() || may_be_repeated(&row.command)).collect();
         if !journal.is_empty() {
-            actions.push(Action::Store(StoreAction::ReopenJournal { after: applied }));
+            let rows = journal.iter().map(|row| row.row).collect();
+            actions.push(Action::Store(StoreAction::ReopenJournal { rows }));
             actions.push(Action::Tell(Change::Conversations));
             actions.push(Action::Tell(Change::Status));
         }
-        for (row, no, command) in journal.into_iter().rev() {
-            self.rows.push_front(Row { row, no: Some(no), command });
-        }
+        let renumber = journal.iter().any(|row| row.no.is_none());
+        self.rows.extend(journal);
         self.rows.make_contiguous().sort_by_key(|row| (row.no.unwrap_or(u64::MAX), row.row));
         self.acknowledged = self.acknowledged.min(applied);
         actions.push(Action::Store(StoreAction::SetAcknowledged { no: self.acknowledged }));
+        let numbered = self.rows.iter().filter_map(|row| row.no).filter(|no| *no > applied);
+        let gapless = numbered.zip(applied.saturating_add(1)..).all(|(no, expected)| no == expected);
+        if renumber || !gapless {
+            self.settle_applied(now, applied, actions);
+            self.store_epoch(actions);
+            self.start_generation(now, jitter, actions);
+            return Begun::NeedsHello;
+        }
         self.begin(now, applied, jitter, actions)
     }
 
     /// Transmission begins on a new connection. The epoch is stored only now, together with what it brought back.
     fn begin(&mut self, now: Now, applied: u64, jitter: &mut Jitter, actions: &mut Vec<Action>) -> Begun {
-        if let Some(epoch) = self.epoch.filter(|_| std::mem::take(&mut self.epoch_due)) {
-            actions.push(Action::Store(StoreAction::SetEpoch { epoch }));
-        }
-        // A number that the server has applied and that still waits here lost its verdict with the server's history.
-        while let Some(no) = self.rows.front().and_then(|row| row.no).filter(|no| *no <= applied) {
-            self.settle(now, &Verdict { no, outcome: Outcome::Applied { seq: Seq::ZERO } }, actions);
-        }
-        let expected = applied + 1;
+        self.store_epoch(actions);
+        self.settle_applied(now, applied, actions);
+        let expected = applied.saturating_add(1);
         let first = self.rows.front().and_then(|row| row.no).unwrap_or(self.last_no + 1);
         if first != expected {
             self.start_generation(now, jitter, actions);
@@ -245,6 +252,19 @@ impl Outbox {
         self.open = true;
         self.transmit(actions);
         Begun::Transmitting
+    }
+
+    fn store_epoch(&mut self, actions: &mut Vec<Action>) {
+        if let Some(epoch) = self.epoch.filter(|_| std::mem::take(&mut self.epoch_due)) {
+            actions.push(Action::Store(StoreAction::SetEpoch { epoch }));
+        }
+    }
+
+    /// A number that the server has applied and that still waits here lost its verdict with the server's history.
+    fn settle_applied(&mut self, now: Now, applied: u64, actions: &mut Vec<Action>) {
+        while let Some(no) = self.rows.front().and_then(|row| row.no).filter(|no| *no <= applied) {
+            self.settle(now, &Verdict { no, outcome: Outcome::Applied { seq: Seq::ZERO } }, actions);
+        }
     }
 
     /// Numbers cannot be continued: they start again, for everything that waits, after a new `hello`.
@@ -364,6 +384,18 @@ impl Outbox {
         self.in_flight = 0;
         self.open = false;
         self.acknowledge_due = false;
+    }
+}
+
+/// Whether a command changes nothing when it is applied a second time, by the ids in it. A title or a membership may
+/// have been changed by others since.
+fn may_be_repeated(command: &Command) -> bool {
+    match command {
+        Command::CreateConversation { .. }
+        | Command::SendMessage { .. }
+        | Command::EditMessage { .. }
+        | Command::DeleteMessage { .. } => true,
+        Command::SetTitle { .. } | Command::AddMember { .. } | Command::RemoveMember { .. } => false,
     }
 }
 

@@ -39,6 +39,7 @@ pub enum Command {
         /// Its text.
         text: String,
         /// The device's clock when it was written, in milliseconds since 1970.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         composed_at_ms: u64,
     },
     /// Replace the text of an own message.

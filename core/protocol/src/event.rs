@@ -11,6 +11,7 @@ pub struct Event {
     /// Its number: gap-free in its conversation.
     pub seq: Seq,
     /// Server time in milliseconds since 1970; never decreases within a conversation.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub at_ms: u64,
     /// Who caused it.
     pub author: AccountId,
@@ -49,8 +50,10 @@ pub enum KnownEvent {
         /// Its text.
         text: String,
         /// Its ordinal: how many messages the conversation has had, this one included.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         sent: u64,
         /// The author's clock when it was written, in milliseconds since 1970. Shown only if plausible, never an order.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         composed_at_ms: u64,
     },
     /// The text of a message was replaced by its author.

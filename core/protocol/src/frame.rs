@@ -19,6 +19,7 @@ pub enum ClientFrame {
     /// A command under its number. Up to [`crate::limits::COMMANDS_IN_FLIGHT_MAX`] may await their verdicts.
     Command {
         /// The number: one more than the last of this device's generation.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         no: u64,
         /// What is asked for.
         command: RawCommand,
@@ -26,11 +27,13 @@ pub enum ClientFrame {
     /// Verdicts up to this number are stored on the device; the server may forget them.
     Acknowledge {
         /// The number.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         no: u64,
     },
     /// Ask for what is missing in a stream.
     Pull {
         /// Chosen by the client, repeated in the answer.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         request: u64,
         /// Which stream.
         stream: Stream,
@@ -65,10 +68,13 @@ pub struct Hello {
     /// The history that the client's cursors belong to; none on the first connection.
     pub epoch: Option<Epoch>,
     /// Everything that the server committed up to this number, the client has seen. 0 asks for every head.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub horizon: u64,
     /// The client's cursor in the account stream.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub account_rev: u64,
     /// Verdicts up to this number are stored on the device.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub acknowledged: u64,
 }
 
@@ -90,6 +96,7 @@ pub enum ServerFrame {
     /// The answer to a pull of a conversation that is cheap enough: all events after the cursor.
     Events {
         /// The pull's number.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         request: u64,
         /// Where.
         conversation: ConversationId,
@@ -101,6 +108,7 @@ pub enum ServerFrame {
     /// The answer to a pull of a conversation that asked for a window, or that would have cost too much.
     Window {
         /// The pull's number.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         request: u64,
         /// The conversation as of now.
         window: Window,
@@ -111,10 +119,13 @@ pub enum ServerFrame {
     /// streams that changed since the last heartbeat. It finds a push that was lost as the last of its burst.
     Heartbeat {
         /// Server time in milliseconds since 1970.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         server_time_ms: u64,
         /// What the client has seen once it reached every head named so far.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         horizon: u64,
         /// The newest revision of the account stream.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         account_rev: u64,
         /// The conversations that changed.
         heads: Vec<Head>,
@@ -124,6 +135,7 @@ pub enum ServerFrame {
     /// The server is going to close this connection; come back after the time given, which differs per client.
     GoingAway {
         /// How long to wait before connecting again, in milliseconds.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         retry_after_ms: u64,
     },
     /// Something the client sent was refused. The connection is closed after it unless a request is named.
@@ -143,18 +155,22 @@ pub struct Welcome {
     /// The version that both speak from now on.
     pub protocol: u16,
     /// Server time in milliseconds since 1970.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub server_time_ms: u64,
     /// The server's history. Another one than the client's means: forget every cursor, offer the journal again.
     pub epoch: Epoch,
     /// What the client has seen once it reached every head named here.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub horizon: u64,
     /// The account that is signed in.
     pub profile: Profile,
     /// The last command number applied in the client's generation.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub applied: u64,
     /// The stored verdicts that the client has not acknowledged, in order.
     pub verdicts: Vec<Verdict>,
     /// The newest revision of the account stream.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub account_rev: u64,
     /// The conversations that changed since the client's horizon, most recently changed first.
     pub heads: Vec<Head>,
@@ -167,8 +183,10 @@ pub struct AccountChanges {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<u64>,
     /// The revision that these changes follow. A client that has not reached it has a gap, and pulls.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub after: u64,
     /// The revision reached by applying them.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub rev: u64,
     /// True if `entries` is everything: what is not in it no longer exists.
     pub full: bool,

@@ -18,6 +18,7 @@ pub struct Item {
     /// The number of the last event that touched it. Of two copies the one with the higher `rev` wins.
     pub rev: Seq,
     /// Server time of the event that made it, in milliseconds since 1970.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub at_ms: u64,
     /// Who caused it.
     pub author: AccountId,
@@ -36,10 +37,12 @@ pub enum ItemBody {
         /// Its id.
         id: MessageId,
         /// Its ordinal in the conversation.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         sent: u64,
         /// Its newest text.
         text: String,
         /// The author's clock when it was written.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         composed_at_ms: u64,
         /// Whether the text was ever replaced.
         edited: bool,
@@ -49,6 +52,7 @@ pub enum ItemBody {
         /// Its id.
         id: MessageId,
         /// Its ordinal in the conversation.
+        #[serde(deserialize_with = "crate::number::deserialize")]
         sent: u64,
     },
     /// The conversation began.

@@ -21,6 +21,7 @@ pub mod http;
 pub mod id;
 pub mod item;
 pub mod limits;
+pub mod number;
 pub mod permission;
 pub mod position;
 pub mod text;

@@ -10,7 +10,7 @@ use crate::ConversationId;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Seq(pub u64);
+pub struct Seq(#[serde(deserialize_with = "crate::number::deserialize")] pub u64);
 
 impl Seq {
     /// Before the first event.
@@ -19,7 +19,7 @@ impl Seq {
     /// The number that follows this one.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 
     /// The number before this one; 0 stays 0.
@@ -65,5 +65,6 @@ pub struct Position {
     /// The event.
     pub seq: Seq,
     /// How many messages have a number up to and including `seq`, deleted ones included.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub sent: u64,
 }

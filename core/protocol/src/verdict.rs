@@ -9,6 +9,7 @@ use crate::{ErrorCode, Seq};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The number of the command, in the device's generation.
+    #[serde(deserialize_with = "crate::number::deserialize")]
     pub no: u64,
     /// What became of it.
     #[serde(flatten)]

@@ -336,6 +336,8 @@ fn malformed_frames_are_errors_and_never_panics() {
         r#"{"type":"acknowledge"}"#,
         r#"{"type":"acknowledge","no":-1}"#,
         r#"{"type":"acknowledge","no":1e99}"#,
+        r#"{"type":"acknowledge","no":9007199254740992}"#,
+        r#"{"type":"read","conversation":"0c0c0c0c-0c0c-0c0c-0c0c-0c0c0c0c0c0c","seq":18446744073709551615}"#,
         r#"{"type":"pull","request":1,"stream":"moon"}"#,
         r#"{"type":"read","conversation":"../etc","seq":1}"#,
         r#"{"type":"hello"}"#,

@@ -281,7 +281,7 @@ impl Driver {
                 }
                 self.shared.updates.send(&Update::Overflowed);
             }
-            StoreError::Locked | StoreError::Failed(_) => {}
+            StoreError::LocalDamaged | StoreError::Locked | StoreError::Failed(_) => {}
         }
         self.publish(now);
     }

@@ -207,3 +207,16 @@ fn a_database_that_another_process_holds_is_an_error_and_changes_nothing() {
     send(&mut session, 2).unwrap();
     assert_eq!(waiting(&session), [message(2)]);
 }
+
+/// Damage to the precious database that shows only while the session runs is named, and the cache is left alone.
+#[test]
+fn damage_to_the_local_database_while_running_is_not_blamed_on_the_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut session, _) = open(folder.path()).unwrap();
+    send(&mut session, 1).unwrap();
+    session.store.break_local();
+    let error = send(&mut session, 2).unwrap_err();
+    assert!(matches!(error, StoreError::LocalDamaged), "{error}");
+    assert!(!session.cache_rebuilt());
+    assert!(!folder.path().join("damaged-cache.db").exists());
+}

@@ -11,6 +11,9 @@ pub enum StoreError {
     /// The cache is damaged. The session moves it aside and builds it again.
     #[error("the cache is damaged")]
     CacheDamaged,
+    /// The precious database is damaged. Nothing was changed; only a person can go on.
+    #[error("the profile's database local.db is damaged: restore it from a copy, or remove the profile")]
+    LocalDamaged,
     /// Another process holds the database.
     #[error("another process is using the database")]
     Locked,

@@ -17,7 +17,7 @@ mod schema;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fil_engine::outbox::{Kept, RowId};
+use fil_engine::outbox::{Kept, Row, RowId};
 use fil_engine::sync::Cursors;
 use fil_engine::{Snapshot, StoreAction};
 use fil_protocol::http::HistoryPage;
@@ -51,7 +51,7 @@ impl Store {
         fs::create_dir_all(folder)?;
         let db = open_local(&folder.join("local.db"))?;
         let mut store = Self { folder: folder.to_owned(), me, db };
-        let rebuilt = match store.attach_cache() {
+        let rebuilt = match store.attach_cache().and_then(|()| store.read_unknown_again()) {
             Ok(()) => false,
             Err(StoreError::CacheDamaged) => {
                 store.rebuild_cache()?;
@@ -79,6 +79,12 @@ impl Store {
         self.db.pragma_update(Some("cache"), "secure_delete", true)?;
         cache::state::load(&self.db)?;
         Ok(())
+    }
+
+    /// What an older version of this app could not read, this one may.
+    fn read_unknown_again(&mut self) -> Result<(), StoreError> {
+        let me = self.me;
+        self.write(|db| cache::unknown::read_again(db, me))
     }
 
     /// Moves the cache aside and begins an empty one. Nothing unsent is in it.
@@ -125,8 +131,8 @@ impl Store {
         Ok(command::last_row(&self.db)?)
     }
 
-    /// The journal rows with a higher number than this.
-    pub fn journal(&self, after: u64) -> Result<Vec<(RowId, u64, Command)>, StoreError> {
+    /// The journal rows with a higher number than this, and those of earlier generations.
+    pub fn journal(&self, after: u64) -> Result<Vec<Row>, StoreError> {
         Ok(command::journal(&self.db, after)?)
     }
 
@@ -159,11 +165,15 @@ impl Store {
         self.write(|db| cache::window::merge(db, conversation, before, page))
     }
 
+    /// One transaction. SQLite does not say which file is damaged, so `local.db` is looked at before the cache is blamed.
     fn write<T>(&mut self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = change(&transaction)?;
-        transaction.commit()?;
-        Ok(done)
+        let done = transact(&mut self.db, change).map_err(StoreError::from);
+        match done {
+            Err(StoreError::CacheDamaged) if damage(&self.folder.join("local.db")).is_some() => {
+                Err(StoreError::LocalDamaged)
+            }
+            done => done,
+        }
     }
 
     /// A reader of both databases. Open a few and keep them: opening costs about a millisecond.
@@ -180,7 +190,21 @@ impl Store {
 impl Store {
     /// Makes the cache unreadable in the way that SQLite reports as damage.
     pub(crate) fn break_cache(&self) {
-        self.db.execute_batch("PRAGMA cache.writable_schema = ON; UPDATE cache.sqlite_schema SET rootpage = 999999 WHERE name = 'state'; PRAGMA cache.writable_schema = RESET;").expect("the schema can be overwritten");
+        self.break_table("cache", "state");
+    }
+
+    /// The same for `local.db`.
+    pub(crate) fn break_local(&self) {
+        self.break_table("main", "command");
+    }
+
+    fn break_table(&self, database: &str, table: &str) {
+        let sql = format!(
+            "PRAGMA {database}.writable_schema = ON;
+             UPDATE {database}.sqlite_schema SET rootpage = 999999 WHERE name = '{table}';
+             PRAGMA {database}.writable_schema = RESET;"
+        );
+        self.db.execute_batch(&sql).expect("the schema can be overwritten");
     }
 
     /// The databases cannot grow any more, or can again.
@@ -197,35 +221,47 @@ impl Store {
     }
 }
 
+fn transact<T>(db: &mut Connection, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = change(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}
+
+/// What is wrong with a database file, as SQLite says it; none if it is sound. Changes nothing.
+fn damage(path: &Path) -> Option<String> {
+    let check = || {
+        let reader = schema::open_reader(path)?;
+        reader.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+    };
+    match check() {
+        Ok(verdict) if verdict == "ok" => None,
+        Ok(verdict) => Some(verdict),
+        Err(error) => match StoreError::from(error) {
+            StoreError::CacheDamaged => Some("it is not a database, or not whole".to_owned()),
+            _ => None,
+        },
+    }
+}
+
 /// Opens `local.db`, or says why it is better left alone.
 fn open_local(path: &Path) -> Result<Connection, OpenError> {
     let known = local::MIGRATIONS.len() as i64;
-    let damaged = |error: StoreError| match error {
-        StoreError::CacheDamaged => OpenError::Damaged { detail: "it is not a database, or not whole".to_owned() },
-        other => OpenError::Store(other),
-    };
-    let existed = path.exists();
-    if existed {
+    if path.exists() {
         // Looked at read-only first: what is refused must not be touched.
-        let reader = schema::open_reader(path).map_err(StoreError::from).map_err(damaged)?;
-        let found = schema::version(&reader).map_err(StoreError::from).map_err(damaged)?;
+        if let Some(detail) = damage(path) {
+            return Err(OpenError::Damaged { detail });
+        }
+        let found = schema::open_reader(path).and_then(|reader| schema::version(&reader)).map_err(StoreError::from)?;
         if found > known {
             return Err(OpenError::Newer { found, known });
         }
-        let verdict: String = reader
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(StoreError::from)
-            .map_err(damaged)?;
-        if verdict != "ok" {
-            return Err(OpenError::Damaged { detail: verdict });
-        }
-        drop(reader);
         if found < known && found > 0 {
             fs::copy(path, path.with_extension(format!("db.v{found}")))?;
         }
     }
-    let mut db = schema::open(path, "FULL").map_err(StoreError::from).map_err(damaged)?;
-    schema::migrate(&mut db, local::MIGRATIONS).map_err(StoreError::from).map_err(damaged)?;
+    let mut db = schema::open(path, "FULL").map_err(StoreError::from)?;
+    schema::migrate(&mut db, local::MIGRATIONS).map_err(StoreError::from)?;
     Ok(db)
 }
 
@@ -251,7 +287,7 @@ fn apply(db: &Connection, me: AccountId, action: &StoreAction) -> rusqlite::Resu
         }
         StoreAction::SettleCommand { row, seq, wall_ms } => command::settle(db, *row, *seq, *wall_ms),
         StoreAction::RejectCommand { row, code } => command::reject(db, *row, *code),
-        StoreAction::ReopenJournal { after } => command::reopen(db, *after),
+        StoreAction::ReopenJournal { rows } => command::reopen(db, rows),
         StoreAction::StartGeneration { generation } => {
             command::forget_numbers(db)?;
             device::start_generation(db, *generation)
@@ -269,7 +305,8 @@ fn apply(db: &Connection, me: AccountId, action: &StoreAction) -> rusqlite::Resu
                     AccountEntry::Known(KnownAccountEntry::Conversation(entry)) if entry.member => {
                         cache::conversation::enter(db, entry)?;
                     }
-                    AccountEntry::Known(_) | AccountEntry::Unknown(_) => {}
+                    AccountEntry::Known(_) => {}
+                    AccountEntry::Unknown(body) => cache::unknown::keep_entry(db, body)?,
                 }
             }
             cache::state::set_account_rev(db, changes.rev)

@@ -48,6 +48,13 @@ impl Log {
         self.cursor.is_none_or(|cursor| cursor < self.head)
     }
 
+    /// The answer to a pull came. One that was given up in the meantime is an answer too.
+    pub(super) fn answered(&mut self, request: u64) {
+        if self.pull.is_some_and(|pull| pull.request == request) {
+            self.pull = None;
+        }
+    }
+
     /// The server says that this is its head. A cursor beyond it belongs to a history that the server has lost.
     pub(super) fn rewind(&mut self, head: Seq) {
         if self.cursor.is_some_and(|cursor| cursor > head) {

@@ -23,8 +23,9 @@ use log::{Log, Pull};
 
 /// Pulls under way at once: enough to keep the line busy, few enough that the conversation on screen never waits long.
 pub const PULLS_MAX: usize = 4;
-/// How long an answer may take, in milliseconds.
-const PULL_MS_MAX: u64 = 10_000;
+/// How long an answer may take before it is asked for again, in milliseconds. An answer that comes after that is taken
+/// all the same: on a slow line it would never come otherwise.
+const PULL_MS_MAX: u64 = 30_000;
 /// How long a refused pull waits before it is tried again, in milliseconds.
 const REFUSED_MS: u64 = 1_000;
 
@@ -193,11 +194,8 @@ impl Sync {
         actions: &mut Vec<Action>,
     ) {
         let Some(log) = self.logs.get_mut(&conversation) else { return };
-        if log.pull.is_none_or(|pull| pull.request != request) {
-            return;
-        }
-        log.pull = None;
-        let gapless = events.iter().zip(after.0 + 1..).all(|(event, seq)| event.seq.0 == seq);
+        log.answered(request);
+        let gapless = events.iter().zip(after.next().0..).all(|(event, seq)| event.seq.0 == seq);
         if !gapless || after > log.cursor.unwrap_or(Seq::ZERO) {
             // An answer that makes no sense is no progress; the loop breaker counts.
             log.due_ms = Some(now_ms + REFUSED_MS);
@@ -213,10 +211,7 @@ impl Sync {
     pub fn windowed(&mut self, now_ms: u64, request: u64, window: Window, actions: &mut Vec<Action>) {
         let conversation = window.record.conversation;
         let Some(log) = self.logs.get_mut(&conversation) else { return };
-        if log.pull.is_none_or(|pull| pull.request != request) {
-            return;
-        }
-        log.pull = None;
+        log.answered(request);
         let as_of = window.as_of.seq;
         if log.cursor.is_some_and(|cursor| cursor >= as_of) {
             // Pushes were faster than this answer.
@@ -249,10 +244,12 @@ impl Sync {
         changes: AccountChanges,
         actions: &mut Vec<Action>,
     ) -> Vec<KnownAccountEntry> {
-        match (changes.request, self.account.pull) {
-            (Some(request), Some(pull)) if request == pull.request => self.account.pull = None,
-            (Some(_), _) => return Vec::new(),
-            (None, _) => {}
+        if changes.request.is_some() && changes.request == self.account.pull.map(|pull| pull.request) {
+            self.account.pull = None;
+        }
+        if changes.full && changes.rev < self.account.rev && !self.account.whole {
+            // An answer to an earlier question, overtaken by pushes.
+            return Vec::new();
         }
         self.account.head = self.account.head.max(changes.rev);
         let follows = changes.full || (changes.after <= self.account.rev && !self.account.whole);
@@ -429,6 +426,11 @@ impl Sync {
         account.pull = Some(Pull { request: self.last_request, until_ms: now_ms + PULL_MS_MAX });
         let (request, stream) = (self.last_request, Stream::Account);
         actions.push(Action::Send(ClientFrame::Pull { request, stream, after }));
+    }
+
+    /// Whether an answer is under way, behind which everything else on the line has to wait.
+    pub fn is_pulling(&self) -> bool {
+        self.pulls() > 0
     }
 
     /// When `finish` has something to do.

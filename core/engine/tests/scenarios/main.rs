@@ -56,6 +56,10 @@ scenarios! {
     a_gap_is_held_and_then_pulled
     /// Rows 26 and 50: a restored server has another epoch; the journal is offered again under the same numbers.
     a_restored_server_is_offered_the_journal
+    /// The journal of an earlier generation has no numbers that the restored server could know: new ones are given.
+    a_journal_of_an_earlier_generation_is_offered_too
+    /// On a slow line an answer that comes late must not be asked for again for ever.
+    a_late_answer_is_taken_all_the_same
     /// A database that is older than what the server has seen starts a new generation of numbers.
     numbers_that_cannot_continue_start_again
     /// Found by the simulation (seeds 46, 80, 126): a verdict that was lost must not be acknowledged by a later one.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fil_engine::outbox::RowId;
+use fil_engine::outbox::{Row, RowId};
 use fil_engine::{Input, Now};
 use fil_protocol::{
     AccountChanges, AccountEntry, AccountId, Command, ConversationEntry, ConversationId, ConversationKind,
@@ -91,12 +91,15 @@ impl Player {
     }
 }
 
-fn journal(words: &Words<'_>) -> Vec<(RowId, u64, Command)> {
-    let row = |(name, no): (&str, u64)| {
+/// `rows=x:1,y:2` are messages by row; `no=` is the number of the first, 0 for an earlier generation.
+fn journal(words: &Words<'_>) -> Vec<Row> {
+    let first = words.named("no");
+    let row = |(at, (name, row)): (usize, (&str, u64))| {
         let words = Words { plain: vec!["send", "a", name], named: BTreeMap::new() };
-        (RowId(no as i64), no, command("send", &words, 1))
+        let no = (first > 0).then_some(first + at as u64);
+        Row { row: RowId(row as i64), no, command: command("send", &words, 1) }
     };
-    words.list("rows").into_iter().map(row).collect()
+    words.list("rows").into_iter().enumerate().map(row).collect()
 }
 
 fn command(verb: &str, words: &Words<'_>, at: usize) -> Command {

@@ -49,7 +49,9 @@ fn stored(action: &StoreAction) -> String {
         StoreAction::NumberCommand { row, no } => format!("number row {} as {no}", row.0),
         StoreAction::SettleCommand { row, seq, .. } => format!("settle row {} at {seq}", row.0),
         StoreAction::RejectCommand { row, code } => format!("reject row {}: {code:?}", row.0),
-        StoreAction::ReopenJournal { after } => format!("reopen journal after {after}"),
+        StoreAction::ReopenJournal { rows } => {
+            format!("reopen rows {}", rows.iter().map(|row| row.0.to_string()).collect::<Vec<_>>().join(","))
+        }
         StoreAction::StartGeneration { .. } => "start generation".into(),
         StoreAction::SetEpoch { epoch } => format!("outbox epoch {}", short(&epoch.to_string())),
         StoreAction::SetAcknowledged { no } => format!("acknowledged {no}"),

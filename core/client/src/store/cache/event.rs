@@ -3,21 +3,9 @@
 use fil_protocol::{
     AccountId, ConversationId, Event, EventBody, Item, ItemBody, KnownEvent, MembershipChange, Position, Seq,
 };
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
-use super::{conversation, deletion, item, member, range};
-
-macro_rules! table {
-    () => {
-        "CREATE TABLE unknown_event (              -- events of a newer version, read again after an update
-            conversation BLOB NOT NULL,
-            seq INTEGER NOT NULL,
-            body TEXT NOT NULL,
-            PRIMARY KEY (conversation, seq)
-        ) STRICT, WITHOUT ROWID;"
-    };
-}
-pub(super) use table;
+use super::{conversation, deletion, item, member, range, unknown};
 
 /// Applies events that follow the cursor without a gap, and moves it. `me` is the signed-in account.
 pub(crate) fn apply(
@@ -33,10 +21,7 @@ pub(crate) fn apply(
             EventBody::Known(known) => {
                 sent = sent.max(apply_known(db, me, conversation, event, known)?);
             }
-            EventBody::Unknown(body) => {
-                let sql = "INSERT INTO cache.unknown_event VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
-                db.prepare_cached(sql)?.execute(params![conversation.as_bytes(), event.seq.0, body.to_string()])?;
-            }
+            EventBody::Unknown(_) => unknown::keep_event(db, conversation, event)?,
         }
     }
     range::add(db, conversation, first.seq, last.seq)?;
@@ -44,7 +29,7 @@ pub(crate) fn apply(
 }
 
 /// One event. Answers the ordinal that it carries, or 0.
-fn apply_known(
+pub(super) fn apply_known(
     db: &Connection,
     me: AccountId,
     conversation: ConversationId,

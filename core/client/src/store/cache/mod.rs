@@ -7,6 +7,7 @@ pub(crate) mod item;
 pub(crate) mod member;
 pub(crate) mod range;
 pub(crate) mod state;
+pub(crate) mod unknown;
 pub(crate) mod window;
 
 use super::schema::Migrations;
@@ -19,5 +20,5 @@ pub(super) const MIGRATIONS: Migrations = &[concat!(
     item::table!(),
     deletion::table!(),
     range::table!(),
-    event::table!()
+    unknown::table!()
 )];

@@ -31,6 +31,7 @@ pub(crate) fn reset(db: &Connection, epoch: Epoch) -> rusqlite::Result<()> {
          DELETE FROM cache.deletion;
          DELETE FROM cache.kept_range;
          DELETE FROM cache.unknown_event;
+         DELETE FROM cache.unknown_entry;
          DELETE FROM cache.conversation;
          DELETE FROM cache.state;",
     )?;

@@ -104,11 +104,12 @@ pub(crate) fn last_row(db: &Connection) -> rusqlite::Result<RowId> {
     db.query_row(sql, [], |row| row.get(0)).map(RowId)
 }
 
-/// The journal rows with a higher number than this, by number.
-pub(crate) fn journal(db: &Connection, after: u64) -> rusqlite::Result<Vec<(RowId, u64, Command)>> {
-    let sql = "SELECT row, no, body FROM main.command WHERE state = 'settled' AND no > ? ORDER BY no";
+/// The journal rows with a higher number than this, and those of earlier generations, by row.
+pub(crate) fn journal(db: &Connection, after: u64) -> rusqlite::Result<Vec<Row>> {
+    let sql = "SELECT row, no, body FROM main.command WHERE state = 'settled' AND (no > ? OR no IS NULL) ORDER BY row";
     let mut statement = db.prepare(sql)?;
-    let rows = statement.query_map([after], |row| Ok((RowId(row.get(0)?), row.get(1)?, from_json(row, 2)?)))?;
+    let rows = statement
+        .query_map([after], |row| Ok(Row { row: RowId(row.get(0)?), no: row.get(1)?, command: from_json(row, 2)? }))?;
     rows.collect()
 }
 
@@ -145,10 +146,10 @@ pub(crate) fn reject(db: &Connection, row: RowId, code: ErrorCode) -> rusqlite::
     db.execute(sql, params![to_json(&code), row.0]).map(drop)
 }
 
-pub(crate) fn reopen(db: &Connection, after: u64) -> rusqlite::Result<()> {
-    let sql = "UPDATE main.command SET state = 'waiting', seq = NULL, settled_at_ms = NULL
-               WHERE state = 'settled' AND no > ?";
-    db.execute(sql, [after]).map(drop)
+pub(crate) fn reopen(db: &Connection, rows: &[RowId]) -> rusqlite::Result<()> {
+    let sql = "UPDATE main.command SET state = 'waiting', seq = NULL, settled_at_ms = NULL WHERE row = ?";
+    let mut statement = db.prepare_cached(sql)?;
+    rows.iter().try_for_each(|row| statement.execute([row.0]).map(drop))
 }
 
 pub(crate) fn forget_numbers(db: &Connection) -> rusqlite::Result<()> {
