@@ -5,8 +5,11 @@
 //! keys, everybody stays signed in, with new keys everybody signs in again.
 //!
 //! A restore begins a new epoch: clients then forget their cursors and offer again what the server may have lost.
+//!
+//! Only bytes are copied, never modes: what a backup's file may be read by says nothing about the database.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -83,13 +86,15 @@ fn create(config: &Config, file: &Path) -> Result<Done, Refusal> {
     if file.exists() {
         return Err(Refusal::new(Exit::Exists, format!("{} exists already", file.display())));
     }
-    let partial = beside(file, "partial");
+    // Two backups under one name at the same time must not write into one file.
+    let partial = beside(file, &format!("{}.partial", std::process::id()));
     create_private(&partial)?;
     let done = (|| {
         back_up(&data.database(), &partial)?;
         let version = sound(&partial)?;
         sync(&partial)?;
-        fs::rename(&partial, file).map_err(|error| failed(file, &error))?;
+        give_name(&partial, file)?;
+        sync_folder(folder_of(file))?;
         let bytes = fs::metadata(file).map_err(|error| failed(file, &error))?.len();
         Ok(Done { file: file.to_owned(), bytes, version, epoch: None, replaced: None })
     })();
@@ -112,9 +117,12 @@ fn restore(config: &Config, file: &Path) -> Result<Done, Refusal> {
     for leftover in with_log(&arriving) {
         let _ = fs::remove_file(leftover);
     }
-    create_private(&arriving)?;
+    let mut private = create_private(&arriving)?;
     let done = (|| {
-        let bytes = fs::copy(file, &arriving).map_err(|error| failed(file, &error))?;
+        let mut backup = File::open(file).map_err(|error| failed(file, &error))?;
+        let bytes = io::copy(&mut backup, &mut private).map_err(|error| failed(file, &error))?;
+        private.sync_all().map_err(|error| failed(&arriving, &error))?;
+        drop(private);
         let epoch = Epoch::from_parts(now_ms(), &random()?);
         let mut store = SqliteStore::open(&arriving, epoch)?;
         start_new_epoch(&mut store, epoch)?;
@@ -128,7 +136,7 @@ fn restore(config: &Config, file: &Path) -> Result<Done, Refusal> {
         sync(&arriving)?;
         let replaced = set_aside(&database, data.path())?;
         fs::rename(&arriving, &database).map_err(|error| failed(&database, &error))?;
-        sync(data.path())?;
+        sync_folder(data.path())?;
         Ok(Done { file: file.to_owned(), bytes, version, epoch: Some(epoch), replaced })
     })();
     if done.is_err() {
@@ -169,16 +177,41 @@ fn sound(file: &Path) -> Result<u32, Refusal> {
     }
 }
 
-fn create_private(path: &Path) -> Result<(), Refusal> {
+/// Gives a finished backup its name, unless something has got it meanwhile: a rename would replace that silently.
+fn give_name(partial: &Path, file: &Path) -> Result<(), Refusal> {
+    let named = match fs::hard_link(partial, file) {
+        Ok(()) => fs::remove_file(partial),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        // A file system without hard links: take the name first, then put the backup in its place.
+        Err(_) => OpenOptions::new().write(true).create_new(true).open(file).and_then(|_| fs::rename(partial, file)),
+    };
+    named.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Refusal::new(Exit::Exists, format!("{} exists already", file.display())),
+        _ => failed(file, &error),
+    })
+}
+
+/// A new file for its owner alone.
+fn create_private(path: &Path) -> Result<File, Refusal> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(|error| failed(path, &error))
+    options.open(path).map_err(|error| failed(path, &error))
 }
 
 fn sync(path: &Path) -> Result<(), Refusal> {
     File::open(path).and_then(|file| file.sync_all()).map_err(|error| failed(path, &error))
+}
+
+/// The folder that a file is in.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes the names in a folder durable. Elsewhere than on Unix a folder cannot be opened, and renames need no help.
+fn sync_folder(folder: &Path) -> Result<(), Refusal> {
+    if cfg!(unix) { sync(folder) } else { Ok(()) }
 }
 
 /// A database file and the files that SQLite keeps beside it.
@@ -198,4 +231,29 @@ fn beside_with(path: &Path, suffix: &str) -> PathBuf {
 
 fn failed(path: &Path, error: &std::io::Error) -> Refusal {
     Refusal::new(Exit::Failed, format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody made a file of that name between the check and the end of the backup.
+    #[test]
+    fn a_name_that_was_taken_meanwhile_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (partial, file) = (folder.path().join("partial"), folder.path().join("monday.fil"));
+        fs::write(&partial, "the backup").unwrap();
+        fs::write(&file, "something else").unwrap();
+        assert_eq!(give_name(&partial, &file).unwrap_err().exit, Exit::Exists);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "something else");
+        fs::remove_file(&file).unwrap();
+        give_name(&partial, &file).unwrap();
+        assert_eq!((fs::read_to_string(&file).unwrap().as_str(), partial.exists()), ("the backup", false));
+    }
+
+    #[test]
+    fn the_folder_of_a_bare_name_is_this_one() {
+        assert_eq!(folder_of(Path::new("monday.fil")), Path::new("."));
+        assert_eq!(folder_of(Path::new("/backup/monday.fil")), Path::new("/backup"));
+    }
 }

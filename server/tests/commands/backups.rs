@@ -107,6 +107,25 @@ async fn a_backup_is_restored_on_another_machine() {
     server.end("-TERM");
 }
 
+/// A backup that anybody may read, and one that nobody may write: the database is its owner's alone, and can be written.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_restored_database_does_not_get_the_mode_of_the_backup() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::with_ada();
+    let backup = place.file("monday.fil");
+    place.run(&["backup", "create", backup.to_str().unwrap()]).ok();
+    for mode in [0o444, 0o644] {
+        fs::set_permissions(&backup, fs::Permissions::from_mode(mode)).unwrap();
+        place.run(&["backup", "restore", backup.to_str().unwrap()]).ok();
+        // Root may write whatever the mode is, so the mode itself is looked at.
+        assert_eq!(crate::process::mode(&place.data().join("fil.db")), 0o600);
+        let server = place.serve(&[]);
+        server.sign_in("ada").await;
+        server.end("-TERM");
+    }
+}
+
 #[test]
 fn a_backup_that_is_damaged_or_something_else_replaces_nothing() {
     let place = Place::with_ada();
