@@ -145,6 +145,11 @@ impl NodeHandle {
         !self.queue.is_closed()
     }
 
+    /// Returns when the node's thread has ended, whatever the reason.
+    pub async fn ended(&self) {
+        self.queue.closed().await;
+    }
+
     async fn send(&self, message: Message) -> Result<(), ProtocolError> {
         self.queue.send(message).await.map_err(|_| stopped())
     }

@@ -26,12 +26,15 @@ pub(super) struct Health {
     status: &'static str,
 }
 
-/// Whether the process lives.
+/// Whether the process lives, and with it its writer.
 ///
-/// Asks nothing of the database: a supervisor restarts what does not answer here.
-#[utoipa::path(get, path = "/healthz", tag = "server", security(()), responses((status = 200, body = Health)))]
-pub(super) async fn alive() -> Json<Health> {
-    Json(Health { status: "ok" })
+/// Asks nothing of the database: a supervisor restarts what does not answer here, or not with 200.
+#[utoipa::path(get, path = "/healthz", tag = "server", security(()), responses(
+    (status = 200, body = Health),
+    (status = 503, description = "Dead: restart it.", body = ProtocolError, headers(("Retry-After" = u64))),
+))]
+pub(super) async fn alive(State(edge): State<Arc<Edge>>) -> Result<Json<Health>, Failure> {
+    if edge.node.is_alive() { Ok(Json(Health { status: "ok" })) } else { Err(dead().into()) }
 }
 
 /// Whether the server can work: it is not stopping, its writer lives, and the database can be read.
@@ -41,15 +44,22 @@ pub(super) async fn alive() -> Json<Health> {
     (status = 500, description = "The database failed.", body = ProtocolError),
 ))]
 pub(super) async fn ready(State(edge): State<Arc<Edge>>) -> Result<Json<Health>, Failure> {
-    let not_now = |detail: &str| ProtocolError::retry_after(ErrorCode::Unavailable, detail, 2_000);
     if edge.stopping.is_on() {
         return Err(not_now("the server is stopping").into());
     }
     if !edge.node.is_alive() {
-        return Err(not_now("the writer has stopped: restart the server").into());
+        return Err(dead().into());
     }
     edge.reads.read(|reader| Ok(reader.epoch()?)).await?;
     Ok(Json(Health { status: "ok" }))
+}
+
+fn dead() -> ProtocolError {
+    not_now("the writer has stopped: restart the server")
+}
+
+fn not_now(detail: &str) -> ProtocolError {
+    ProtocolError::retry_after(ErrorCode::Unavailable, detail, 2_000)
 }
 
 /// `/metrics` on the main address: for the bearer of the configured token; without one, for this machine alone.

@@ -67,3 +67,16 @@ async fn long_answers_are_compressed_and_short_ones_are_not() {
     assert!(bytes < 2_000, "{bytes}");
     assert_eq!(encoding("/api/v1/me").await.0, None);
 }
+
+/// A panic on the node's thread: whoever watches the server is told that it is of no use any more.
+#[tokio::test]
+async fn a_server_without_its_writer_is_neither_healthy_nor_ready() {
+    let stage = Stage::new().await;
+    let node = &stage.running.edge().node;
+    assert!(node.write::<(), _>(|_| panic!("a defect")).await.is_err());
+    node.ended().await;
+    for path in ["/healthz", "/readyz"] {
+        let answer = Answer::of(stage.request(Method::GET, path)).await;
+        assert_eq!(answer.refusal(), refused(503, "unavailable"), "{path}");
+    }
+}
