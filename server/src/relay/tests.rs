@@ -224,3 +224,30 @@ fn time_never_goes_back_within_a_conversation() {
     let events = house.read(|organisation| organisation.events_after(group(1), Seq(0), 10, 10_000).unwrap().unwrap());
     assert_eq!(events.iter().map(|event| event.at_ms).collect::<Vec<_>>(), [NOW_MS, NOW_MS, NOW_MS + 5]);
 }
+
+/// A device's clock may be wrong by years; what it says is kept where it can be true, and is the server's time elsewhere.
+#[test]
+fn a_time_that_no_clock_shows_becomes_the_servers() {
+    const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
+    let g = group(1);
+    let mut house = House::new();
+    house.apply(ADA, &create_group(1, "Crew", &[]));
+    let mut number = 0;
+    let mut check = |given_ms: u64, expected_ms: u64| {
+        number += 1;
+        let text = "hello".to_owned();
+        let command =
+            Command::SendMessage { conversation: g, message: message(number), text, composed_at_ms: given_ms };
+        house.apply(ADA, &command);
+        let item = house.read(|organisation| organisation.message(g, message(number)).unwrap().unwrap());
+        let ItemBody::Message { composed_at_ms, .. } = item.body else { panic!("a message") };
+        assert_eq!(composed_at_ms, expected_ms, "{given_ms}");
+    };
+    check(0, NOW_MS);
+    check(946_684_799_999, NOW_MS);
+    check(946_684_800_000, 946_684_800_000);
+    check(NOW_MS - YEAR_MS, NOW_MS - YEAR_MS);
+    check(NOW_MS + YEAR_MS, NOW_MS + YEAR_MS);
+    check(NOW_MS + YEAR_MS + 1, NOW_MS);
+    check(u64::MAX, NOW_MS);
+}
