@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use fil_protocol::limits::{PULL_BYTES_MAX, PULL_EVENTS_MAX, WINDOW_CHANGED_MAX, WINDOW_ITEMS};
+use fil_protocol::limits::{
+    PULL_BYTES_MAX, PULL_ENTRIES_MAX, PULL_EVENTS_MAX, WINDOW_CHANGED_MAX, WINDOW_DELETED_MAX, WINDOW_ITEMS,
+};
 use fil_protocol::{
     AccountChanges, AccountEntry, ConversationId, Item, ItemBody, KnownAccountEntry, Seq, ServerFrame, Stream, Window,
 };
@@ -26,7 +28,11 @@ pub fn answer(
     }
 }
 
-/// The entries after a revision. A revision ahead of the server's is of another history, and is answered with all.
+/// The entries after a revision, or all if those are too many. A revision ahead of the server's is of another history,
+/// and is answered with all, too.
+///
+/// All is one frame: an account has at most [`fil_protocol::limits::CONVERSATIONS_MAX`] conversations, of some 160 bytes
+/// each, and what it left is not in it. What it left is in the entries after a revision, so those need their own bound.
 fn account(
     organisation: &dyn OrganisationReader,
     actor: &Actor,
@@ -34,14 +40,20 @@ fn account(
     after: Option<Seq>,
 ) -> Result<AccountChanges, StoreError> {
     let rev = organisation.account_rev(actor.account)?;
-    let after = after.map(|after| after.0).filter(|after| *after <= rev);
-    let entries = organisation.entries_after(actor.account, after.unwrap_or(0))?;
-    let entries = entries
-        .into_iter()
-        .filter(|entry| entry.member || after.is_some())
-        .map(|entry| AccountEntry::Known(KnownAccountEntry::Conversation(entry)))
-        .collect();
-    Ok(AccountChanges { request: Some(request), after: after.unwrap_or(0), rev, full: after.is_none(), entries })
+    let changed = match after.map(|after| after.0).filter(|after| *after <= rev) {
+        Some(after) => {
+            let entries = organisation.entries_after(actor.account, after, PULL_ENTRIES_MAX + 1)?;
+            (entries.len() <= PULL_ENTRIES_MAX).then_some((after, entries))
+        }
+        None => None,
+    };
+    let (after, full, entries) = match changed {
+        Some((after, entries)) => (after, false, entries),
+        None => (0, true, organisation.entries(actor.account)?),
+    };
+    let entries =
+        entries.into_iter().map(|entry| AccountEntry::Known(KnownAccountEntry::Conversation(entry))).collect();
+    Ok(AccountChanges { request: Some(request), after, rev, full, entries })
 }
 
 fn events_or_window(
@@ -83,7 +95,7 @@ fn window(
     let reset = after.is_none() || changed.len() > WINDOW_CHANGED_MAX || changed_bytes > PULL_BYTES_MAX;
     Ok(Window {
         members: organisation.members(conversation)?,
-        deleted: organisation.deleted_between(conversation, member.read.seq, from)?,
+        deleted: organisation.deleted_between(conversation, member.read.seq, from, WINDOW_DELETED_MAX)?,
         record: row.record,
         items,
         from,

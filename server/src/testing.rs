@@ -2,15 +2,15 @@
 //! commands.
 
 use fil_protocol::{
-    AccountId, Command, ConversationId, ConversationKind, DeviceId, Epoch, Generation, MessageId, OrganisationId,
-    Profile,
+    AccountId, Command, ConversationId, ConversationKind, ConversationRecord, DeviceId, Epoch, Generation, MessageId,
+    OrganisationId, Position, Profile, Role, Seq,
 };
 use tempfile::TempDir;
 
 use crate::actor::Actor;
 use crate::relay::{self, Decision};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{AccountRow, NewDevice, OrganisationReader, OrganisationRow, OrganisationWriter, Store};
+use crate::store::{AccountRow, Membership, NewDevice, OrganisationReader, OrganisationRow, OrganisationWriter, Store};
 
 /// The server's clock when a test begins.
 pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
@@ -116,6 +116,21 @@ pub(crate) fn populate(store: &mut dyn Store) {
         organisation.create_device(&NewDevice { device, account, name, created_at_ms: NOW_MS }).unwrap();
     }
     transaction.commit().unwrap();
+}
+
+/// Makes somebody a member of this many more groups, in one transaction.
+pub(crate) fn fill_with_conversations(house: &mut House, who: u8, count: usize) {
+    house.write(|organisation| {
+        for number in 0..count as u64 {
+            let conversation = ConversationId::from_parts(1_000 + number, &[0; 10]);
+            let record = ConversationRecord { conversation, kind: ConversationKind::Group, title: None };
+            organisation.create_conversation(&record).unwrap();
+            let at = Position { seq: Seq(1), sent: 0 };
+            let role = Role::Member;
+            let membership = Membership { conversation, account: account(who), member: true, role, at };
+            organisation.set_membership(membership).unwrap();
+        }
+    });
 }
 
 fn profile(who: u8, name: &str) -> Profile {

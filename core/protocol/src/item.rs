@@ -123,6 +123,8 @@ pub struct Window {
     pub changed: Vec<Item>,
     /// True if `changed` would have been too long: the client drops its items below `from`.
     pub reset: bool,
-    /// Numbers of deleted messages between the account's read position and `from`, for the unread count.
+    /// Numbers of deleted messages between the account's read position and `from`, for the unread count: the newest
+    /// [`crate::limits::WINDOW_DELETED_MAX`]. Where more unread messages than that were deleted, the count is too high
+    /// by the rest until the account reads on; a frame without a bound would be worse.
     pub deleted: Vec<Seq>,
 }

@@ -17,6 +17,8 @@ pub const PASSWORD_BYTES_MAX: usize = 1024;
 pub const PASSWORD_CHARS_MIN: usize = 8;
 /// Members of one conversation.
 pub const MEMBERS_MAX: usize = 1_000;
+/// Conversations that one account is a member of. It keeps the whole account stream within one frame.
+pub const CONVERSATIONS_MAX: usize = 5_000;
 /// A search query, in bytes of UTF-8.
 pub const QUERY_BYTES_MAX: usize = 256;
 /// Items or rows in one page over HTTP.
@@ -33,10 +35,14 @@ pub const COMMANDS_IN_FLIGHT_MAX: usize = 32;
 pub const PULL_EVENTS_MAX: usize = 1_000;
 /// Bytes of events in the answer to a pull; beyond it the answer is a window.
 pub const PULL_BYTES_MAX: usize = 512 * 1024;
+/// Entries after a cursor in the answer to a pull of the account stream; beyond it the answer is the whole stream.
+pub const PULL_ENTRIES_MAX: usize = 1_000;
 /// Items in a window.
 pub const WINDOW_ITEMS: usize = 50;
 /// Older items that a window repeats because they changed; beyond it the client drops what it has.
 pub const WINDOW_CHANGED_MAX: usize = 500;
+/// Numbers of deleted messages in a window, the newest ones; beyond it an unread count is too high by the others.
+pub const WINDOW_DELETED_MAX: usize = 50_000;
 
 /// Time between two heartbeats, in milliseconds.
 pub const HEARTBEAT_MS: u64 = 25_000;

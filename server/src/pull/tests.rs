@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use fil_protocol::limits::WINDOW_ITEMS;
 use fil_protocol::{
-    AccountId, ConversationRecord, Event, Item, ItemBody, KnownEvent, Member, MembershipChange, Position, Seq,
+    AccountId, ConversationRecord, Event, Item, ItemBody, KnownEvent, Member, MembershipChange, Position, Role, Seq,
     ServerFrame, Stream, Window, unread,
 };
 use proptest::prelude::*;
@@ -13,9 +13,10 @@ use proptest::sample::Index;
 
 use super::{answer, window};
 use crate::history::visible;
-use crate::store::OrganisationReader;
+use crate::store::{Membership, OrganisationReader};
 use crate::testing::{
-    ADA, BEN, EVE, House, account, actor, add, create_group, delete, edit, group, remove, rename, send,
+    ADA, BEN, EVE, House, account, actor, add, create_group, delete, edit, fill_with_conversations, group, remove,
+    rename, send,
 };
 
 /// What a client makes of a window and the events after it.
@@ -281,4 +282,39 @@ fn a_window_is_bounded_in_bytes() {
     }
     let window = house.read(|organisation| window_of_ada(organisation, Some(head)));
     assert_eq!((window.changed.len(), window.reset), (0, true));
+}
+
+/// The account stream of whoever has as many conversations as there may be is one frame, which a connection that waits
+/// for nothing else can hold; and so is every answer after a cursor, however much an account has left.
+#[test]
+fn an_answer_about_the_account_is_bounded() {
+    use fil_protocol::AccountChanges;
+    use fil_protocol::limits::{CONVERSATIONS_MAX, PULL_ENTRIES_MAX};
+
+    use crate::hub::connection::{BACKLOG_BYTES_MAX, PULLS_WAIT_BYTES};
+    let mut house = House::new();
+    fill_with_conversations(&mut house, BEN, CONVERSATIONS_MAX);
+    let pull = |house: &House, after: Option<u64>| -> AccountChanges {
+        let frame =
+            house.read(|organisation| answer(organisation, &actor(BEN), 1, Stream::Account, after.map(Seq)).unwrap());
+        assert!(((frame.encode().len() as u64) + PULLS_WAIT_BYTES) < BACKLOG_BYTES_MAX / 2);
+        let ServerFrame::Account(changes) = frame else { panic!("{frame:?}") };
+        changes
+    };
+    let shape = |changes: AccountChanges| (changes.after, changes.rev, changes.full, changes.entries.len());
+    let (rev, few) = (CONVERSATIONS_MAX as u64, PULL_ENTRIES_MAX as u64);
+    assert_eq!(shape(pull(&house, None)), (0, rev, true, CONVERSATIONS_MAX));
+    assert_eq!(shape(pull(&house, Some(rev - few))), (rev - few, rev, false, PULL_ENTRIES_MAX));
+    assert_eq!(shape(pull(&house, Some(rev - few - 1))), (0, rev, true, CONVERSATIONS_MAX));
+    // What was left is news after a cursor, and nothing in the whole.
+    house.write(|organisation| {
+        for entry in organisation.entries(account(BEN)).unwrap() {
+            let at = Position { seq: Seq(2), sent: 0 };
+            let (conversation, role) = (entry.conversation, Role::Member);
+            let left = Membership { conversation, account: account(BEN), member: false, role, at };
+            organisation.set_membership(left).unwrap();
+        }
+    });
+    assert_eq!(shape(pull(&house, Some(2 * rev - 3))), (2 * rev - 3, 2 * rev, false, 3));
+    assert_eq!(shape(pull(&house, Some(rev))), (0, 2 * rev, true, 0));
 }

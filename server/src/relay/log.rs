@@ -1,5 +1,6 @@
 //! A conversation that is being written: permissions on the way in, numbers and times on the way out.
 
+use fil_protocol::limits::CONVERSATIONS_MAX;
 use fil_protocol::{
     AccountId, Action, ConversationEntry, ConversationId, Event, EventBody, Item, ItemBody, KnownAccountEntry,
     KnownEvent, Member, MessageId, Position, Role, Seq, can,
@@ -107,7 +108,7 @@ impl<'t> Log<'t> {
     }
 }
 
-/// An account that can become a member.
+/// An account that can become a member. Nobody is pushed over [`CONVERSATIONS_MAX`], by themselves or by others.
 pub(super) fn recruit(context: &Context<'_>, account: AccountId, role: Role) -> Result<Member, Stop> {
     let row: AccountRow = context
         .organisation
@@ -115,6 +116,11 @@ pub(super) fn recruit(context: &Context<'_>, account: AccountId, role: Role) -> 
         .ok_or_else(|| reject(fil_protocol::ErrorCode::NotFound, "there is no such account"))?;
     if row.disabled_at_ms.is_some() {
         return Err(reject(fil_protocol::ErrorCode::Invalid, "the account is disabled"));
+    }
+    // Every membership has taken a revision, so most accounts need not be counted.
+    let maybe_full = context.organisation.account_rev(account)? >= CONVERSATIONS_MAX as u64;
+    if maybe_full && context.organisation.count_conversations(account)? >= CONVERSATIONS_MAX as u64 {
+        return Err(reject(fil_protocol::ErrorCode::TooLarge, "an account has at most 5000 conversations"));
     }
     Ok(Member { profile: row.profile, role })
 }

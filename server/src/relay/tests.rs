@@ -1,6 +1,6 @@
 //! The relay's rules as data: command, actor, expected outcome. After every rejection the database is unchanged.
 
-use fil_protocol::limits::TEXT_BYTES_MAX;
+use fil_protocol::limits::{CONVERSATIONS_MAX, TEXT_BYTES_MAX};
 use fil_protocol::{
     Command, ConversationKind, ErrorCode, EventBody, Item, ItemBody, KnownEvent, Outcome, Position, Role, Seq,
 };
@@ -9,7 +9,7 @@ use crate::bus::Push;
 use crate::relay::Decision;
 use crate::testing::{
     ADA, BEN, EVE, House, MALLORY, NOW_MS, account, actor, add, create_direct, create_group, delete, direct, edit,
-    group, message, remove, rename, send,
+    fill_with_conversations, group, message, remove, rename, send,
 };
 
 use self::Expected::{Applied, Rejected};
@@ -250,4 +250,29 @@ fn a_time_that_no_clock_shows_becomes_the_servers() {
     check(NOW_MS + YEAR_MS, NOW_MS + YEAR_MS);
     check(NOW_MS + YEAR_MS + 1, NOW_MS);
     check(u64::MAX, NOW_MS);
+}
+
+/// An account with as many conversations as it may have: nobody adds it to another one, it begins none, and once it has
+/// left one it may again.
+#[test]
+fn an_account_has_a_limited_number_of_conversations() {
+    let mut house = House::new();
+    fill_with_conversations(&mut house, BEN, CONVERSATIONS_MAX - 1);
+    check(
+        &mut house,
+        &[
+            (ADA, create_group(1, "Last", &[BEN]), Applied(1)),
+            (ADA, create_group(1, "Last", &[BEN]), Applied(1)),
+            (ADA, add(group(1), BEN), Applied(1)),
+            (ADA, create_group(2, "Full", &[BEN]), Rejected(TooLarge)),
+            (BEN, create_group(2, "Full", &[]), Rejected(TooLarge)),
+            (EVE, create_direct(EVE, BEN), Rejected(TooLarge)),
+            (ADA, create_group(2, "Without him", &[]), Applied(1)),
+            (ADA, add(group(2), BEN), Rejected(TooLarge)),
+            (BEN, send(group(1), 1, "still here"), Applied(2)),
+            (BEN, remove(group(1), BEN), Applied(3)),
+            (ADA, add(group(2), BEN), Applied(2)),
+            (ADA, add(group(1), BEN), Rejected(TooLarge)),
+        ],
+    );
 }

@@ -39,7 +39,7 @@ macro_rules! store_contract {
             organisations_are_unique
             an_organisation_sees_only_its_own
             accounts_are_found_by_handle_and_words_of_their_names
-            devices_rotate_once_per_counter
+            devices_keep_their_refresh_counter_and_their_end
             numbers_belong_to_a_generation
             an_invite_is_used_once
             events_are_numbered_without_doubles
@@ -215,12 +215,14 @@ pub(super) fn an_organisation_sees_only_its_own(store: &mut dyn Store) {
             writer.conversation(g).unwrap().is_some(),
             !writer.conversations_of(ada).unwrap().is_empty(),
             writer.sent_up_to(g, Seq(9)).unwrap() == 1,
-            !writer.deleted_between(g, Seq(0), Seq(9)).unwrap().is_empty(),
+            !writer.deleted_between(g, Seq(0), Seq(9), 9).unwrap().is_empty(),
             writer.count_deleted_after(g, Seq(0)).unwrap() == 1,
             writer.member(g, ada).unwrap().is_some(),
             !writer.members(g).unwrap().is_empty(),
             writer.count_members(g).unwrap() == 1,
-            !writer.entries_after(ada, 0).unwrap().is_empty(),
+            writer.count_conversations(ada).unwrap() == 1,
+            !writer.entries(ada).unwrap().is_empty(),
+            !writer.entries_after(ada, 0, 9).unwrap().is_empty(),
             writer.event(g, Seq(1)).unwrap().is_some(),
             writer.events_after(g, Seq(0), 9, 9_999).unwrap().is_some_and(|events| !events.is_empty()),
             !writer.items_before(g, None, 9).unwrap().is_empty(),
@@ -232,21 +234,21 @@ pub(super) fn an_organisation_sees_only_its_own(store: &mut dyn Store) {
             writer.answer(ada, "key").unwrap().is_some(),
         ]
     };
-    write(store, 1, |writer| assert_eq!(there(writer), [true; 27]));
+    write(store, 1, |writer| assert_eq!(there(writer), [true; 29]));
     write(store, 2, |writer| {
-        assert_eq!(there(writer), [false; 27]);
+        assert_eq!(there(writer), [false; 29]);
         assert!(writer.set_password_hash(ada, "x").is_err());
         assert!(writer.set_disabled(ada, Some(1)).is_err());
         assert!(writer.revoke_device(device, 1).is_err());
         assert!(writer.start_generation(device, generation(1)).is_err());
-        assert!(!writer.rotate_refresh(device, 0, 1).unwrap());
+        assert!(writer.set_refresh_counter(device, 5, 1).is_err());
         assert!(writer.set_title(g, "Mine").is_err());
         assert!(writer.advance(g, Position::default(), 1).is_err());
         assert!(writer.bury_message(g, message(1), Seq(1), 1).is_err());
         assert!(writer.replace_item(g, &text_item(1, "changed")).is_err());
         assert_eq!(writer.use_invite(&invite.hash, 1).unwrap(), None);
     });
-    write(store, 1, |writer| assert_eq!(there(writer), [true; 27]));
+    write(store, 1, |writer| assert_eq!(there(writer), [true; 29]));
 }
 
 pub(super) fn accounts_are_found_by_handle_and_words_of_their_names(store: &mut dyn Store) {
@@ -276,19 +278,27 @@ pub(super) fn accounts_are_found_by_handle_and_words_of_their_names(store: &mut 
     });
 }
 
-pub(super) fn devices_rotate_once_per_counter(store: &mut dyn Store) {
+pub(super) fn devices_keep_their_refresh_counter_and_their_end(store: &mut dyn Store) {
     populate(store);
     let device = actor(ADA).device;
     write(store, 1, |writer| {
-        assert!(writer.rotate_refresh(device, 0, NOW_MS + 1).unwrap());
-        assert!(!writer.rotate_refresh(device, 0, NOW_MS + 2).unwrap(), "the counter has moved on");
-        let row = writer.device(device).unwrap().unwrap();
-        assert_eq!((row.refresh_counter, row.refresh_rotated_at_ms), (1, NOW_MS + 1));
+        let refresh = || {
+            let row = writer.device(device).unwrap().unwrap();
+            (row.refresh_counter, row.refresh_rotated_at_ms)
+        };
+        assert_eq!(refresh(), (0, NOW_MS));
+        for (counter, at_ms) in [(1, NOW_MS + 1), (42, NOW_MS + 2), (7, NOW_MS)] {
+            writer.set_refresh_counter(device, counter, at_ms).unwrap();
+            assert_eq!(refresh(), (counter, at_ms));
+        }
+        let other = writer.device(actor(BEN).device).unwrap().unwrap();
+        assert_eq!(other.refresh_counter, 0, "each device has its own");
+        let nobody = fil_protocol::DeviceId::from([99; 16]);
+        assert!(matches!(writer.set_refresh_counter(nobody, 1, 1), Err(StoreError::Missing(_))));
         assert!(writer.progress(device).unwrap().unwrap().active);
         writer.revoke_device(device, NOW_MS + 3).unwrap();
         writer.revoke_device(device, NOW_MS + 4).unwrap();
         assert_eq!(writer.device(device).unwrap().unwrap().revoked_at_ms, Some(NOW_MS + 3));
-        assert!(!writer.rotate_refresh(device, 1, NOW_MS + 5).unwrap());
         assert!(!writer.progress(device).unwrap().unwrap().active);
         assert_eq!(writer.devices_of(account(ADA)).unwrap(), []);
     });
@@ -405,8 +415,10 @@ pub(super) fn items_come_in_pages_and_tell_what_touched_them(store: &mut dyn Sto
         for seq in [3, 5] {
             writer.record_deletion(g, Seq(seq)).unwrap();
         }
-        assert_eq!(writer.deleted_between(g, Seq(0), Seq(5)).unwrap(), [Seq(3)]);
-        assert_eq!(writer.deleted_between(g, Seq(3), Seq(9)).unwrap(), [Seq(5)]);
+        assert_eq!(writer.deleted_between(g, Seq(0), Seq(5), 9).unwrap(), [Seq(3)]);
+        assert_eq!(writer.deleted_between(g, Seq(3), Seq(9), 9).unwrap(), [Seq(5)]);
+        assert_eq!(writer.deleted_between(g, Seq(0), Seq(9), 2).unwrap(), [Seq(3), Seq(5)]);
+        assert_eq!(writer.deleted_between(g, Seq(0), Seq(9), 1).unwrap(), [Seq(5)], "the newest");
         assert_eq!([0, 3, 5].map(|seq| writer.count_deleted_after(g, Seq(seq)).unwrap()), [2, 1, 0]);
     });
 }
@@ -478,12 +490,15 @@ pub(super) fn members_take_the_next_revision(store: &mut dyn Store) {
         assert_eq!((row.member, row.read, row.rev, row.since), (false, read, 4, Seq(1)));
         assert_eq!((writer.count_members(g).unwrap(), writer.account_rev(ben).unwrap()), (1, 4));
         let entries = |after| -> Vec<(ConversationId, bool)> {
-            let entries = writer.entries_after(ben, after).unwrap();
+            let entries = writer.entries_after(ben, after, 9).unwrap();
             entries.into_iter().map(|entry| (entry.conversation, entry.member)).collect()
         };
         assert_eq!(entries(0), [(group(2), true), (g, false)]);
         assert_eq!(entries(2), [(g, false)]);
         assert_eq!(entries(4), []);
+        assert_eq!(writer.entries_after(ben, 0, 1).unwrap()[0].conversation, group(2), "the oldest first");
+        let whole: Vec<_> = writer.entries(ben).unwrap().into_iter().map(|entry| entry.conversation).collect();
+        assert_eq!((whole, writer.count_conversations(ben).unwrap()), (vec![group(2)], 1));
         let mine: Vec<_> = writer.conversations_of(ben).unwrap().into_iter().map(|(row, _)| row.record).collect();
         assert_eq!(mine, [record(2)]);
     });

@@ -35,8 +35,14 @@ pub trait ReadConversations {
     /// The number of messages with a `seq` up to and including this one, deleted ones included.
     fn sent_up_to(&self, conversation: ConversationId, seq: Seq) -> Result<u64, StoreError>;
 
-    /// Numbers of deleted messages in `(after, before)`, ascending.
-    fn deleted_between(&self, conversation: ConversationId, after: Seq, before: Seq) -> Result<Vec<Seq>, StoreError>;
+    /// Numbers of deleted messages in `(after, before)`, ascending: the highest `numbers_max`.
+    fn deleted_between(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        before: Seq,
+        numbers_max: usize,
+    ) -> Result<Vec<Seq>, StoreError>;
 
     /// How many messages with a number above `after` are deleted: for [`fil_protocol::unread()`].
     fn count_deleted_after(&self, conversation: ConversationId, after: Seq) -> Result<u64, StoreError>;

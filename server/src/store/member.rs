@@ -48,8 +48,20 @@ pub trait ReadMembers {
     /// How many members there are.
     fn count_members(&self, conversation: ConversationId) -> Result<u64, StoreError>;
 
-    /// The entries of the account's stream with a revision above `after`, by revision.
-    fn entries_after(&self, account: AccountId, after: u64) -> Result<Vec<ConversationEntry>, StoreError>;
+    /// How many conversations an account is a member of.
+    fn count_conversations(&self, account: AccountId) -> Result<u64, StoreError>;
+
+    /// The entries of the account's stream about the conversations that it is a member of, by revision.
+    fn entries(&self, account: AccountId) -> Result<Vec<ConversationEntry>, StoreError>;
+
+    /// The entries of the account's stream with a revision above `after`, by revision, those of conversations that it
+    /// left included; at most `entries_max`, the oldest first.
+    fn entries_after(
+        &self,
+        account: AccountId,
+        after: u64,
+        entries_max: usize,
+    ) -> Result<Vec<ConversationEntry>, StoreError>;
 }
 
 /// Writes. Each takes the next revision of the account's stream and returns it.

@@ -3,7 +3,7 @@
 use fil_protocol::{AccountId, ConversationId, ConversationRecord, Position, Seq};
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::columns::{from_name, id, int, number, seq, to_name};
+use super::columns::{from_name, id, int, limit, number, seq, to_name};
 use super::error::{exists, found};
 use super::member::member_row;
 use super::organisation::Organisation;
@@ -64,14 +64,22 @@ impl ReadConversations for Organisation<'_> {
         Ok(statement.query_row(key, |row| number(row, 0)).optional()?.unwrap_or(0))
     }
 
-    fn deleted_between(&self, conversation: ConversationId, after: Seq, before: Seq) -> Result<Vec<Seq>, StoreError> {
+    fn deleted_between(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        before: Seq,
+        numbers_max: usize,
+    ) -> Result<Vec<Seq>, StoreError> {
         let mut statement = self.sql(
             "SELECT seq FROM deletion WHERE organisation = ?1 AND conversation = ?2 AND seq > ?3 AND seq < ?4
-             ORDER BY seq",
+             ORDER BY seq DESC LIMIT ?5",
         )?;
-        let key = params![self.number, conversation.as_bytes(), seq(after), seq(before)];
+        let key = params![self.number, conversation.as_bytes(), seq(after), seq(before), limit(numbers_max)];
         let rows = statement.query_map(key, |row| number(row, 0).map(Seq))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut numbers = rows.collect::<Result<Vec<_>, _>>()?;
+        numbers.reverse();
+        Ok(numbers)
     }
 
     fn count_deleted_after(&self, conversation: ConversationId, after: Seq) -> Result<u64, StoreError> {

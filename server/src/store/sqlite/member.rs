@@ -3,7 +3,7 @@
 use fil_protocol::{AccountId, ConversationEntry, ConversationId, Member, Position, Profile, Seq};
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::columns::{from_name, id, int, number, seq, to_name};
+use super::columns::{from_name, id, int, limit, number, seq, to_name};
 use super::error::found;
 use super::organisation::Organisation;
 use crate::store::{MemberRow, Membership, ReadMembers, StoreError, WriteMembers};
@@ -27,6 +27,11 @@ pub(super) const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX member_of_account ON member (organisation, account);
 ";
+
+/// The beginning of every question for entries of an account's stream.
+const ENTRIES: &str = "SELECT c.id, c.kind, m.member, m.read_seq, m.read_sent
+    FROM member m JOIN conversation c ON c.organisation = m.organisation AND c.id = m.conversation
+    WHERE m.organisation = ?1 AND m.account = ?2";
 
 impl ReadMembers for Organisation<'_> {
     fn member(&self, conversation: ConversationId, account: AccountId) -> Result<Option<MemberRow>, StoreError> {
@@ -59,20 +64,29 @@ impl ReadMembers for Organisation<'_> {
         Ok(statement.query_row(params![self.number, conversation.as_bytes()], |row| number(row, 0))?)
     }
 
-    fn entries_after(&self, account: AccountId, after: u64) -> Result<Vec<ConversationEntry>, StoreError> {
-        let mut statement = self.sql(
-            "SELECT c.id, c.kind, m.member, m.read_seq, m.read_sent
-             FROM member m JOIN conversation c ON c.organisation = m.organisation AND c.id = m.conversation
-             WHERE m.organisation = ?1 AND m.account = ?2 AND m.rev > ?3 ORDER BY m.rev",
-        )?;
-        let rows = statement.query_map(params![self.number, account.as_bytes(), int(after)], |row| {
-            Ok(ConversationEntry {
-                conversation: id(row, 0)?,
-                kind: from_name(row.get_ref(1)?.as_str()?)?,
-                member: row.get(2)?,
-                read: Position { seq: Seq(number(row, 3)?), sent: number(row, 4)? },
-            })
-        })?;
+    fn count_conversations(&self, account: AccountId) -> Result<u64, StoreError> {
+        let mut statement =
+            self.sql("SELECT count(*) FROM member WHERE organisation = ?1 AND account = ?2 AND member")?;
+        Ok(statement.query_row(params![self.number, account.as_bytes()], |row| number(row, 0))?)
+    }
+
+    fn entries(&self, account: AccountId) -> Result<Vec<ConversationEntry>, StoreError> {
+        let sql = format!("{ENTRIES} AND m.member ORDER BY m.rev");
+        let mut statement = self.sql(&sql)?;
+        let rows = statement.query_map(params![self.number, account.as_bytes()], entry_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn entries_after(
+        &self,
+        account: AccountId,
+        after: u64,
+        entries_max: usize,
+    ) -> Result<Vec<ConversationEntry>, StoreError> {
+        let sql = format!("{ENTRIES} AND m.rev > ?3 ORDER BY m.rev LIMIT ?4");
+        let mut statement = self.sql(&sql)?;
+        let key = params![self.number, account.as_bytes(), int(after), limit(entries_max)];
+        let rows = statement.query_map(key, entry_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }
@@ -122,6 +136,15 @@ impl WriteMembers for Organisation<'_> {
         found("member", rows)?;
         Ok(rev)
     }
+}
+
+fn entry_row(row: &Row<'_>) -> rusqlite::Result<ConversationEntry> {
+    Ok(ConversationEntry {
+        conversation: id(row, 0)?,
+        kind: from_name(row.get_ref(1)?.as_str()?)?,
+        member: row.get(2)?,
+        read: Position { seq: Seq(number(row, 3)?), sent: number(row, 4)? },
+    })
 }
 
 /// Six columns from `first` on: member, role, since, read_seq, read_sent, rev.
