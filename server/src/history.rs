@@ -1,11 +1,11 @@
-//! Answers that change nothing, for HTTP: history, search, members, people, conversations.
+//! Answers that change nothing, for HTTP: history, search, members, conversations.
 //!
 //! Each is a function over a reader of the actor's organisation. What the actor may not see does not exist for it.
 
 #[cfg(test)]
 mod tests;
 
-use fil_protocol::http::{AccountPage, Conversation, HistoryPage, MemberPage, SearchHit, SearchPage};
+use fil_protocol::http::{Conversation, HistoryPage, MemberPage, SearchHit, SearchPage};
 use fil_protocol::limits::{PAGE_ITEMS_MAX, QUERY_BYTES_MAX};
 use fil_protocol::{Action, ConversationId, ErrorCode, ProtocolError, Seq, can, unread};
 
@@ -79,28 +79,10 @@ pub fn members(
     Ok(MemberPage { members: organisation.members(conversation)? })
 }
 
-/// People of the organisation whose handle, or a word of whose name, begins with the query.
-pub fn accounts(organisation: &dyn OrganisationReader, query: &str) -> Result<AccountPage, ReadError> {
-    if query.len() > QUERY_BYTES_MAX {
-        return Err(ProtocolError::new(ErrorCode::TooLarge, "the query has more than 256 bytes").into());
-    }
-    Ok(AccountPage { accounts: organisation.find_accounts(query, PAGE_ITEMS_MAX)? })
-}
-
 /// The conversations of the account, most recently changed first.
 pub fn conversations(organisation: &dyn OrganisationReader, actor: &Actor) -> Result<Vec<Conversation>, ReadError> {
     let rows = organisation.conversations_of(actor.account)?;
     rows.iter().map(|(row, member)| Ok(summary(organisation, row, member)?)).collect()
-}
-
-/// One conversation of the account.
-pub fn conversation(
-    organisation: &dyn OrganisationReader,
-    actor: &Actor,
-    conversation: ConversationId,
-) -> Result<Conversation, ReadError> {
-    let (row, member) = visible(organisation, actor, conversation)?;
-    Ok(summary(organisation, &row, &member)?)
 }
 
 /// The conversation and the actor's membership, or `not_found`.

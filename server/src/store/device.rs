@@ -66,10 +66,8 @@ pub trait WriteDevices {
     /// Adds a device, with refresh counter 0.
     fn create_device(&self, device: &NewDevice) -> Result<(), StoreError>;
 
-    /// Records a rotation of the refresh token, if the counter is still `from`; false if it is not.
-    fn rotate_refresh(&self, device: DeviceId, from: u64, at_ms: u64) -> Result<bool, StoreError>;
-
-    /// Sets the refresh counter, whatever it was: for a device that is ahead of a restored backup, too.
+    /// Sets the refresh counter and when it was rotated, whatever they were: a device may be ahead of a restored backup.
+    /// What a counter means is [`crate::auth::refresh`]'s; here it is only kept.
     fn set_refresh_counter(&self, device: DeviceId, counter: u64, at_ms: u64) -> Result<(), StoreError>;
 
     /// Revokes the device; a second time changes nothing.

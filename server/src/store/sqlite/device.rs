@@ -82,16 +82,6 @@ impl WriteDevices for Organisation<'_> {
         Ok(())
     }
 
-    fn rotate_refresh(&self, device: DeviceId, from: u64, at_ms: u64) -> Result<bool, StoreError> {
-        let rows = self
-            .sql(
-                "UPDATE device SET refresh_counter = refresh_counter + 1, refresh_rotated_at_ms = ?4
-                 WHERE organisation = ?1 AND id = ?2 AND refresh_counter = ?3 AND revoked_at_ms IS NULL",
-            )?
-            .execute(params![self.number, device.as_bytes(), int(from), int(at_ms)])?;
-        Ok(rows == 1)
-    }
-
     fn set_refresh_counter(&self, device: DeviceId, counter: u64, at_ms: u64) -> Result<(), StoreError> {
         let rows = self
             .sql(
