@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fil_client::bridge::types::{Failure, FailureKind, RejectReason};
+use fil_client::bridge::types::{Connection, Failure, FailureKind, Problem, RejectReason, Status};
 
 /// How a command ended. The help text lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub(crate) enum Cause {
     Core(FailureKind),
     /// The server refused a message or a change.
     Rejected(RejectReason),
+    /// The server and this profile cannot go on without a person.
+    Ended(Problem),
     /// Nobody has this handle, and no conversation this name; `detail` is what was asked for.
     NobodyCalled,
     /// Several conversations have this name; `detail` is the name.
@@ -94,6 +96,18 @@ impl Refusal {
     /// A message or change that the server refused.
     pub(crate) fn rejected(reason: RejectReason) -> Self {
         Self::new(Exit::Rejected, Cause::Rejected(reason), "")
+    }
+
+    /// Why a status means that waiting for the server is in vain; none if it is not.
+    pub(crate) fn ended(status: &Status) -> Option<Self> {
+        let problem = status.problem.filter(|_| status.connection == Connection::Stopped)?;
+        let exit = match problem {
+            Problem::SignedOut | Problem::AccountDisabled => Exit::SignedOut,
+            Problem::UpdateApp | Problem::UpdateServer => Exit::Rejected,
+            Problem::DiskFull => Exit::Profile,
+            Problem::CacheRebuilt | Problem::OutboxStuck | Problem::SyncProblem => return None,
+        };
+        Some(Self::new(exit, Cause::Ended(problem), ""))
     }
 
     /// The time given was over.

@@ -46,6 +46,7 @@ impl Output {
             let kind = match refusal.cause {
                 Cause::Core(kind) => serde_json::to_value(kind).unwrap_or_default(),
                 Cause::Rejected(reason) => serde_json::to_value(reason).unwrap_or_default(),
+                Cause::Ended(problem) => serde_json::to_value(problem).unwrap_or_default(),
                 Cause::NobodyCalled | Cause::NoMessage => json!("not_found"),
                 Cause::Ambiguous | Cause::NoPassword | Cause::PasswordsDiffer => json!("invalid"),
                 Cause::SignedInAlready => json!("signed_in_already"),
@@ -123,4 +124,62 @@ fn line(text: &str) {
 /// Prints a line of JSON for things that only programs read.
 pub(crate) fn json_line(value: &impl Serialize) {
     line(&serde_json::to_string(value).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use fil_client::bridge::types::RejectReason;
+
+    use super::*;
+    use crate::texts;
+
+    fn item(own: bool, state: ItemState, body: ItemBody) -> TimelineItem {
+        let (handle, name) = if own { ("ada", "Ada") } else { ("ben", "") };
+        let author = Person { account: handle.into(), handle: handle.into(), name: name.into() };
+        TimelineItem {
+            key: "k".into(),
+            seq: Some(1),
+            at_ms: 0,
+            composed_at_ms: None,
+            author,
+            own,
+            body,
+            state,
+            may_edit: own,
+            may_delete: own,
+        }
+    }
+
+    /// A chat with everything that can stand in one, as a person reads it.
+    #[test]
+    fn a_chat_reads_like_a_chat() {
+        let output = Output::new(false, texts::of_locale("en"));
+        let text = |text: &str, edited| ItemBody::Message { id: "m".into(), text: text.into(), edited };
+        let zoe = Person { account: "z".into(), handle: "zoe".into(), name: "Zoé".into() };
+        let chat = [
+            item(true, ItemState::Sent, ItemBody::Created),
+            item(true, ItemState::Sent, ItemBody::Joined { person: zoe.clone() }),
+            item(false, ItemState::Sent, text("salut", false)),
+            item(true, ItemState::Sent, text("bonjour", true)),
+            item(true, ItemState::Sent, ItemBody::Title { title: "Garde".into() }),
+            item(false, ItemState::Sent, ItemBody::Deleted),
+            item(false, ItemState::Sent, ItemBody::Left { person: zoe }),
+            item(true, ItemState::Queued, text("waiting", false)),
+            item(true, ItemState::Rejected { reason: RejectReason::TooLarge }, text("long", false)),
+        ];
+        // The time is that of this machine's zone, which the test does not choose.
+        let lines: Vec<String> = chat.iter().map(|item| output.item(item)[16..].to_owned()).collect();
+        let expected = [
+            "    Ada began the conversation",
+            "    Zoé joined (added by Ada)",
+            "    ben: salut",
+            "  ✓ Ada: bonjour (edited)",
+            "    Ada called the group “Garde”",
+            "    ben: (deleted)",
+            "    Zoé left",
+            "  … Ada: waiting",
+            "  ✗ Ada: long  [refused: the text is too long]",
+        ];
+        assert_eq!(lines, expected);
+    }
 }

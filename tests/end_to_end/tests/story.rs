@@ -1,6 +1,6 @@
 //! The story of the terminal: two people chat, the server goes away and comes back, and nothing is lost.
 
-use fil_end_to_end::{House, Server};
+use fil_end_to_end::{House, PASSWORD, Server};
 use serde_json::Value;
 
 const PEOPLE: &[(&str, &str)] = &[("ada", "Ada Lovelace"), ("ben", "Ben Ouali"), ("cleo", "Cleo Martin")];
@@ -163,6 +163,47 @@ fn an_invite_signs_in_once_and_logging_out_forgets() {
     let words = ["login", "--server", &server.url, "--handle", "dora", "--password-stdin"];
     dora.feed(&words, b"a new password").ok();
     assert_eq!(dora.texts("ben"), ["hello"]);
+}
+
+/// An account that is disabled waits, and goes on by itself once it is enabled again.
+#[test]
+fn a_disabled_account_keeps_what_it_writes_until_it_is_enabled() {
+    let house = House::with(PEOPLE);
+    let server = Server::start(&house);
+    let (ada, ben) = (house.sign_in(&server, "ada", "ada"), house.sign_in(&server, "ben", "ben"));
+    ada.run(&["send", "ben", "before"]).ok();
+    let mut tail = ada.start(&["tail"]);
+    house.administer(&["account", "disable", "demo", "ada"], "").ok();
+    assert_eq!(tail.lines.next_line(), None, "it ends");
+    assert_eq!(tail.finish().0, 3);
+    ada.run(&["status"]).code(3);
+    assert_eq!(ada.run(&["send", "ben", "meanwhile"]).ok().trim(), "queued");
+    ada.run(&["send", "ben", "meanwhile too", "--wait"]).code(3);
+    assert_eq!(ada.texts("ben"), ["before", "meanwhile", "meanwhile too"], "what is here can be read");
+    house.administer(&["account", "enable", "demo", "ada"], "").ok();
+    ada.run(&["status", "--until", "sent", "--timeout", "60"]).ok();
+    assert_eq!(ben.texts("ada"), ["before", "meanwhile", "meanwhile too"]);
+}
+
+/// A copied profile gives itself away: the server ends the session. Nothing unsent is lost, and signing in again goes
+/// on where it was.
+#[test]
+fn a_session_that_the_server_ended_goes_on_after_signing_in_again() {
+    let house = House::with(PEOPLE).set("sessions.refresh_grace_ms=0");
+    let server = Server::start(&house);
+    let (ada, ben) = (house.sign_in(&server, "ada", "ada"), house.sign_in(&server, "ben", "ben"));
+    ada.run(&["send", "ben", "before"]).ok();
+    let token = house.profile("ada").join("token");
+    let copied = std::fs::read(&token).expect("the token is in a private file");
+    ada.run(&["status", "--until", "live", "--timeout", "60"]).ok();
+    ada.run(&["status", "--until", "live", "--timeout", "60"]).ok();
+    std::fs::write(&token, copied).expect("the folder is ours");
+    ada.run(&["status", "--until", "live", "--timeout", "60"]).code(3);
+    assert_eq!(ada.run(&["send", "ben", "meanwhile"]).ok().trim(), "queued");
+    let login = ["login", "--server", &server.url, "--handle", "ada", "--password-stdin"];
+    ada.feed(&login, PASSWORD.as_bytes()).ok();
+    ada.run(&["status", "--until", "sent", "--timeout", "60"]).ok();
+    assert_eq!(ben.texts("ada"), ["before", "meanwhile"]);
 }
 
 /// Every exit code that a script may act on, and texts in the language of the environment.

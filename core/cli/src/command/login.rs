@@ -10,7 +10,10 @@ use crate::output::Output;
 use crate::texts::fill;
 
 pub(super) async fn run(arguments: Login, link: &mut Link, output: Output) -> Result<(), Refusal> {
-    if let Some(session) = link.session_if_any().await? {
+    // A profile whose session the server has ended is signed in again, and keeps what waits in it.
+    if let Some(session) = link.session_if_any().await?
+        && Refusal::ended(&link.settle().await?).is_none()
+    {
         return Err(Refusal::new(Exit::Usage, Cause::SignedInAlready, session.handle));
     }
     let password = password(&arguments, output)?;

@@ -104,7 +104,11 @@ impl Outgoing {
             if self.waiting.is_empty() {
                 return refused.map_or(Ok(()), |reason| Err(Refusal::rejected(reason)));
             }
-            let hopeless = !wait && is_offline(&link.status().await?);
+            let status = link.status().await?;
+            if let (true, Some(refusal)) = (wait, Refusal::ended(&status)) {
+                return Err(refusal);
+            }
+            let hopeless = !wait && is_offline(&status);
             if hopeless || link.changed(deadline).await? == Changed::Late {
                 if wait {
                     return Err(Refusal::timeout());

@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: &Status, link: &mut Link, output: Output) -> 
         lines.extend(status.problem.map(|problem| (texts.problem)(problem).to_owned()));
         lines.join("\n")
     });
-    Ok(())
+    Refusal::ended(&status).map_or(Ok(()), Err)
 }
 
 async fn wait(link: &mut Link, until: Until, deadline: Option<Instant>) -> Result<Row, Refusal> {
@@ -45,7 +45,8 @@ async fn wait(link: &mut Link, until: Until, deadline: Option<Instant>) -> Resul
             Until::Sent => live && status.waiting == 0,
             Until::Offline => is_offline(&status),
         };
-        if reached {
+        // Printed as it is; the exit code tells why it never will be.
+        if reached || Refusal::ended(&status).is_some() {
             return Ok(status);
         }
         if link.changed(deadline).await? == Changed::Late {

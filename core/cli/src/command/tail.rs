@@ -18,7 +18,9 @@ pub(super) async fn run(arguments: &Tail, link: &mut Link, output: Output) -> Re
         Some(who) => Some(who::find(link, who).await?),
         None => None,
     };
-    link.settle().await?;
+    if let Some(refusal) = Refusal::ended(&link.settle().await?) {
+        return Err(refusal);
+    }
     let deadline = arguments.timeout.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let mut tail = Tailing { seen: BTreeMap::new(), only, left: arguments.count, output };
     tail.begin(link).await?;
@@ -34,7 +36,12 @@ pub(super) async fn run(arguments: &Tail, link: &mut Link, output: Output) -> Re
             Changed::Update(Update::Session) => {
                 link.session().await?;
             }
-            Changed::Update(_) => {}
+            Changed::Update(Update::Status) => {
+                if let Some(refusal) = Refusal::ended(&link.status().await?) {
+                    return Err(refusal);
+                }
+            }
+            Changed::Update(Update::Reverted { .. }) => {}
         }
     }
     Ok(())

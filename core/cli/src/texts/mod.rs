@@ -58,6 +58,7 @@ impl Texts {
             }
             Cause::Core(kind) => (self.failure)(kind),
             Cause::Rejected(reason) => (self.reject_reason)(reason),
+            Cause::Ended(problem) => (self.problem)(problem),
             Cause::NobodyCalled => self.nobody_called,
             Cause::Ambiguous => self.ambiguous,
             Cause::NoMessage => self.no_message,
@@ -86,7 +87,8 @@ pub(crate) fn of_environment() -> &'static Texts {
     of_locale(&["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(variable).unwrap_or_default())
 }
 
-fn of_locale(locale: &str) -> &'static Texts {
+/// The language of a locale; English if it is none of ours.
+pub(crate) fn of_locale(locale: &str) -> &'static Texts {
     let language = locale.split(['_', '.', '@', '-']).next().unwrap_or_default();
     if language == "fr" { &french::TEXTS } else { &english::TEXTS }
 }
