@@ -3,14 +3,17 @@ import { paraglideVitePlugin } from '@inlang/paraglide-js';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
+const texts = paraglideVitePlugin({
+  project: './project.inlang',
+  outdir: './src/lib/paraglide',
+  strategy: ['baseLocale'],
+  emitTsDeclarations: true,
+});
+
 export default defineConfig({
   plugins: [
-    paraglideVitePlugin({
-      project: './project.inlang',
-      outdir: './src/lib/paraglide',
-      strategy: ['baseLocale'],
-      emitTsDeclarations: true,
-    }),
+    // In tests the texts are compiled beforehand: the plugin goes on watching them and keeps the runner from ending.
+    ...(process.env['VITEST'] ? [] : [texts]),
     svelte(),
   ],
   resolve: { alias: { $lib: fileURLToPath(new URL('./src/lib', import.meta.url)) } },

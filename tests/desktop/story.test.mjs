@@ -26,6 +26,7 @@ const folder = mkdtempSync(join(tmpdir(), 'fil-desktop-'));
 const app = (name) => new App(name, folder, PICTURES, () => ++pictures);
 const camille = app('camille');
 const nadia = app('nadia');
+let second;
 let server;
 let invite;
 
@@ -41,7 +42,7 @@ before(async () => {
 });
 
 after(async () => {
-  await Promise.allSettled([camille.close(), nadia.close()]);
+  await Promise.allSettled([camille.close(), nadia.close(), second?.close()]);
   await server?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -197,4 +198,14 @@ test('language and theme change in place', async () => {
   }
   await nadia.sees('English', '[popover] section', 'Sign out');
   await nadia.picture('settings-english-light');
+});
+
+test('a second window on a profile says that it is in use, and opens it once the first is closed', async () => {
+  second = app('camille');
+  await second.open();
+  await second.sees('why it cannot start', '.failure', 'fonctionne déjà avec ce profil');
+  await second.picture('profile-in-use');
+  await camille.close();
+  await second.click('.failure button');
+  await second.sees('the conversation', 'nav [data-roving] button', 'Nadia Haddad');
 });

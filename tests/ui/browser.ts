@@ -37,8 +37,9 @@ function policy(): string {
   return typeof csp === 'string' ? csp : Object.entries(csp).map(([name, value]) => `${name} ${value}`).join('; ');
 }
 
-function serve(): Promise<Server> {
-  const csp = policy();
+/** Serves the built screen. `connect`: what it may connect to besides what the shell allows. */
+export function serve(connect = ''): Promise<Server> {
+  const csp = policy().replace('connect-src', `connect-src ${connect}`);
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://ui').pathname);
     const file = join(DIST, path === '/' ? 'index.html' : path);
@@ -60,9 +61,9 @@ export interface Look {
 }
 
 /** A browser and a file server for one test file. */
-export async function openBrowser() {
+export async function openBrowser(connect = '') {
   if (!existsSync(join(DIST, 'index.html'))) throw new Error('ui/dist is missing: run `npm run build` in ui first');
-  const server = await serve();
+  const server = await serve(connect);
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
@@ -85,6 +86,13 @@ export async function openBrowser() {
       await page.goto(`${origin}/?backend=fake&scenario=${look.scenario ?? 'demo'}&latency=${look.latency ?? 0}`);
       await page.waitForFunction(() => 'filFake' in globalThis);
       return { page, complaints, close: () => context.close() };
+    },
+    /** A page with the screen on a real core behind `fil bridge`. */
+    async bridge(door: { port: number; token: string }) {
+      const context = await browser.newContext({ viewport: { width: 900, height: 600 }, locale: 'en-GB' });
+      const page = await context.newPage();
+      await page.goto(`${origin}/?port=${door.port}&token=${door.token}`);
+      return { page, close: () => context.close() };
     },
     async close() {
       await browser.close();

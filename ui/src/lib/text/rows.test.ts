@@ -20,8 +20,8 @@ function item(seq: number | null, handle: string, at_ms: number, body: TimelineI
 }
 
 /** One line per row: `day`, `line`, then the author with `(` where a group begins and `)` where it ends. */
-const draw = (items: TimelineItem[], line: number | null) =>
-  rows(items, line)
+const draw = (items: TimelineItem[], line: number | null, whole = true) =>
+  rows(items, line, whole)
     .map((row) => {
       const marks = [row.day === null ? '' : 'day ', row.line ? 'line ' : ''].join('');
       return `${marks}${row.first ? '(' : ''}${row.item.author.handle}${row.last ? ')' : ''}`;
@@ -35,6 +35,10 @@ test('messages of one author within five minutes form one group', () => {
 
 test('a day begins with its first item, in local time', () => {
   expect(draw([item(1, 'a', at(20, '23:59')), item(2, 'a', at(21, '00:01'))], null)).toBe('day (a)\nday (a)');
+});
+
+test('the day of the first item is not told while there may be more of it above', () => {
+  expect(draw([item(8, 'a', at(20, '23:59')), item(9, 'a', at(21, '00:01'))], null, false)).toBe('(a)\nday (a)');
 });
 
 test('the line stands once, above the first item from its number on, and cuts a group', () => {

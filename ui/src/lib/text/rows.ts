@@ -17,13 +17,17 @@ export interface Row {
   last: boolean;
 }
 
-export function rows(items: readonly TimelineItem[], line: number | null): Row[] {
+/**
+ * `whole`: whether the first item is the very first. If not, its day may have begun above, so it carries no day: a row that
+ * changes its height when a page comes in above would move what a person reads.
+ */
+export function rows(items: readonly TimelineItem[], line: number | null, whole: boolean): Row[] {
   const made: Row[] = [];
   let drawn = false;
   for (const item of items) {
     const before = made.at(-1);
     const day = midnight(new Date(item.at_ms));
-    const newDay = before === undefined || midnight(new Date(before.item.at_ms)) !== day;
+    const newDay = before === undefined ? whole : midnight(new Date(before.item.at_ms)) !== day;
     const newLine: boolean = !drawn && line !== null && (item.seq ?? Number.POSITIVE_INFINITY) >= line;
     drawn ||= newLine;
     const first = before === undefined || newDay || newLine || !together(before.item, item);
