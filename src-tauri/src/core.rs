@@ -78,6 +78,7 @@ impl Core {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn internal(detail: impl ToString) -> Failure {
     Failure { kind: FailureKind::Internal, detail: detail.to_string() }
 }

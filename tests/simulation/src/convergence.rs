@@ -114,6 +114,7 @@ fn same<T: PartialEq + std::fmt::Debug>(client: &T, server: &T, id: Conversation
     Err(format!("{id}: {what}: the client has {client:?}, the server {server:?}"))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn text(error: StoreError) -> String {
     format!("the server's store: {error}")
 }

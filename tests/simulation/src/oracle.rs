@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fil_protocol::{
     AccountId, ConversationId, Event, KnownEvent, MembershipChange, MessageId, OrganisationId, Outcome, Seq,
-    ServerFrame,
+    ServerFrame, Verdict,
 };
 use fil_server::node::Actor;
 use fil_server::store::{OrganisationReader, ReadStore, StoreError};
@@ -184,12 +184,10 @@ impl Oracle {
             }
             ServerFrame::Events { conversation, .. } => log(conversation)?.may_pull(actor.account)?,
             ServerFrame::Window { window, .. } => log(&window.record.conversation)?.may_pull(actor.account)?,
-            ServerFrame::Verdict(verdict) => {
-                if let Outcome::Applied { seq } = verdict.outcome {
-                    let conversation = self.asked.get(&(device, verdict.no)).ok_or("a verdict on nothing")?;
-                    if seq.0 == 0 || seq.0 > log(conversation)?.events.len() as u64 {
-                        return Err(format!("{seq} of {conversation} is acknowledged and not in the log"));
-                    }
+            ServerFrame::Verdict(Verdict { no, outcome: Outcome::Applied { seq } }) => {
+                let conversation = self.asked.get(&(device, *no)).ok_or("a verdict on nothing")?;
+                if seq.0 == 0 || seq.0 > log(conversation)?.events.len() as u64 {
+                    return Err(format!("{seq} of {conversation} is acknowledged and not in the log"));
                 }
             }
             _ => {}
@@ -218,8 +216,8 @@ impl Log {
     }
 
     fn was_member(&self, account: AccountId, as_of: Seq) -> bool {
-        let of_account = self.changes.iter().filter(|(seq, who, _)| *who == account && *seq <= as_of);
-        of_account.last().is_some_and(|(_, _, joined)| *joined)
+        let mut of_account = self.changes.iter().filter(|(seq, who, _)| *who == account && *seq <= as_of);
+        of_account.next_back().is_some_and(|(_, _, joined)| *joined)
     }
 
     /// A pull is answered somewhere within a step: it is wrong only for somebody who was no member throughout.
@@ -231,6 +229,7 @@ impl Log {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn text(error: StoreError) -> String {
     format!("the server's store: {error}")
 }

@@ -12,7 +12,7 @@ use fil_protocol::{
 
 /// Reads a script, line by line.
 #[derive(Default)]
-pub struct Player {
+pub(crate) struct Player {
     now_ms: u64,
     last_row: i64,
 }
@@ -55,7 +55,7 @@ impl<'a> Words<'a> {
 
 impl Player {
     /// The time of the script.
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         Now { monotonic_ms: self.now_ms, wall_ms: 1_000_000 + self.now_ms }
     }
 
@@ -65,7 +65,7 @@ impl Player {
     }
 
     /// The input that a line means.
-    pub fn read(&mut self, line: &str) -> Input {
+    pub(crate) fn read(&mut self, line: &str) -> Input {
         let words = Words::new(line);
         match words.text(0) {
             "after" => {
@@ -206,11 +206,11 @@ fn number(text: &str) -> u64 {
 }
 
 /// A conversation of a one-letter name.
-pub fn conversation(name: &str) -> ConversationId {
+pub(crate) fn conversation(name: &str) -> ConversationId {
     ConversationId::from([name.as_bytes()[0]; 16])
 }
 
 /// A message of a one-letter name.
-pub fn message(name: &str) -> MessageId {
+pub(crate) fn message(name: &str) -> MessageId {
     MessageId::from([name.as_bytes()[0]; 16])
 }

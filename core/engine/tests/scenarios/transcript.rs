@@ -4,7 +4,7 @@ use fil_engine::{Action, Change, StoreAction};
 use fil_protocol::{ClientFrame, Command, ConversationId, Event, MessageId, RawCommand, Stream};
 
 /// One action.
-pub fn line(action: &Action) -> String {
+pub(crate) fn line(action: &Action) -> String {
     match action {
         Action::Store(store) => format!("store {}", stored(store)),
         Action::LoadJournal { after } => format!("load journal after {after}"),
