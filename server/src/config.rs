@@ -131,7 +131,7 @@ pub struct Limits {
     pub body_timeout_ms: u64,
     /// Time for a client to send `hello` on a new socket.
     pub hello_timeout_ms: u64,
-    /// Attempts to sign in from one address, lasting and at once.
+    /// Attempts to sign in from one address or as one handle, and refreshes of one device, lasting and at once.
     pub sign_in_per_minute: u32,
     /// See `sign_in_per_minute`.
     pub sign_in_burst: u32,

@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use fil_protocol::{AccountId, ErrorCode, ProtocolError};
+use fil_protocol::{AccountId, DeviceId, ErrorCode, ProtocolError};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 
@@ -21,12 +21,16 @@ use crate::network::counted;
 pub const KEYS_MAX: usize = 50_000;
 /// How much larger the bucket is that all share while a table is full.
 pub const SHARED_TIMES: u32 = 50;
+/// How much larger than one account's is the bucket for refreshes from one address: an office is behind it.
+const OFFICE_TIMES: u32 = 10;
 
 /// The limits of requests.
 pub struct RateLimits {
     sign_in_address: Keyed<IpAddr>,
     sign_in_handle: Keyed<String>,
     requests: Keyed<AccountId>,
+    refresh_address: Keyed<IpAddr>,
+    refresh_device: Keyed<DeviceId>,
 }
 
 impl RateLimits {
@@ -40,10 +44,12 @@ impl RateLimits {
             sign_in_address: Keyed::new(sign_in),
             sign_in_handle: Keyed::new(sign_in),
             requests: Keyed::new(requests),
+            refresh_address: Keyed::new(times(requests, OFFICE_TIMES)),
+            refresh_device: Keyed::new(sign_in),
         }
     }
 
-    /// An attempt from this address to sign in, refresh or use an invite.
+    /// An attempt from this address to sign in, to use an invite, or to refresh with what is no token.
     pub fn sign_in_from(&self, address: IpAddr) -> Result<(), ProtocolError> {
         self.sign_in_address.check(&counted(address))
     }
@@ -51,6 +57,13 @@ impl RateLimits {
     /// An attempt to sign in as this handle, from wherever: guessing one password from many addresses is slow too.
     pub fn sign_in_as(&self, organisation: &str, handle: &str) -> Result<(), ProtocolError> {
         self.sign_in_handle.check(&format!("{organisation}/{handle}"))
+    }
+
+    /// A refresh with a genuine token of this device, revoked or not, from this address. Asked before the writer is, so
+    /// that a refused refresh has changed nothing.
+    pub fn refresh_of(&self, device: DeviceId, address: IpAddr) -> Result<(), ProtocolError> {
+        self.refresh_device.check(&device)?;
+        self.refresh_address.check(&counted(address))
     }
 
     /// A request of this account.
@@ -153,6 +166,12 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
         self.buckets.retain_recent();
         self.buckets.len() < KEYS_MAX
     }
+}
+
+/// A quota that is larger by this factor, lasting and at once.
+fn times(quota: Quota, factor: u32) -> Quota {
+    let burst = at_least_one(quota.burst_size().get().saturating_mul(factor));
+    Quota::with_period(quota.replenish_interval() / factor).unwrap_or(quota).allow_burst(burst)
 }
 
 fn refused(not_until: &NotUntil<<DefaultClock as Clock>::Instant>) -> ProtocolError {

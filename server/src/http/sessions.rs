@@ -109,17 +109,21 @@ pub(super) async fn refresh(
     body: Body<Refresh>,
 ) -> Result<Json<Session>, Failure> {
     let count = |result: &'static str| metrics::counter!(names::REFRESHES, "result" => result).increment(1);
+    let address = client_address(&edge.config, peer, &headers);
+    let limited = |_: &ProtocolError| metrics::counter!(names::RATE_LIMITED, "limit" => "refresh").increment(1);
     let Some(presented) = edge.refresh.read(&body.value.refresh_token) else {
         // Only what nobody could have been given counts as guessing.
-        edge.limits.sign_in_from(client_address(&edge.config, peer, &headers))?;
+        edge.limits.sign_in_from(address).inspect_err(limited)?;
         count("refused");
         return Err(unknown().into());
     };
+    // Before the writer: a token that was rotated and not answered would be a lost one, and the tokens of a revoked
+    // device stay genuine for ever.
+    edge.limits.refresh_of(presented.device, address).inspect_err(limited)?;
     let (now_ms, grace_ms) = (now_ms(), edge.config.sessions.refresh_grace_ms);
     let refreshed = edge.node.write(move |transaction| advance(transaction, presented, now_ms, grace_ms)).await?;
     match refreshed {
         Refreshed::Granted { actor, organisation, account, counter, repeated } => {
-            edge.limits.request_of(actor.account)?;
             count(if repeated { "repeated" } else { "rotated" });
             Ok(Json(session(&edge, actor, organisation, account, counter)))
         }

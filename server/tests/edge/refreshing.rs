@@ -96,3 +96,36 @@ async fn what_this_server_did_not_issue_is_refused() {
     }
     let _: Session = refresh(&stage, genuine).await.expect(StatusCode::OK);
 }
+
+/// Too many refreshes: the answer says when to come back, and the token that was refused is still the newest one. Tokens
+/// of a revoked device are counted too.
+#[tokio::test]
+async fn a_refresh_that_comes_too_soon_rotates_nothing() {
+    let stage = Stage::with(|config| {
+        config.limits.sign_in_burst = 3;
+        config.limits.sign_in_per_minute = 1;
+    })
+    .await;
+    let (ada, ben) = (stage.sign_in("ada").await, stage.sign_in("ben").await);
+    let counter = async || {
+        let (organisation, device) = (ada.session.organisation, ada.session.device);
+        let row =
+            stage.running.edge().reads.read(move |reader| Ok(reader.organisation(organisation)?.device(device)?));
+        row.await.unwrap().unwrap().refresh_counter
+    };
+    let mut token = ada.session.refresh_token.clone();
+    for _ in 0..3 {
+        token = refresh(&stage, &token).await.expect::<Session>(StatusCode::OK).refresh_token;
+    }
+    let answer = refresh(&stage, &token).await;
+    assert_eq!(answer.refusal(), refused(429, "rate_limited"));
+    assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(counter().await, 3);
+    // Another device of the same address is not concerned.
+    let _: Session = refresh(&stage, &ben.session.refresh_token).await.expect(StatusCode::OK);
+    assert_eq!(ben.delete("/api/v1/sessions/current").await.status, StatusCode::NO_CONTENT);
+    for _ in 0..2 {
+        assert_eq!(refresh(&stage, &ben.session.refresh_token).await.refusal(), refused(401, "device_revoked"));
+    }
+    assert_eq!(refresh(&stage, &ben.session.refresh_token).await.refusal(), refused(429, "rate_limited"));
+}
