@@ -48,6 +48,16 @@ pub(super) enum Backup {
     },
 }
 
+/// What a restore brings back besides the messages, to be done again by hand.
+const AFTER_A_RESTORE: &str = "\
+Rights are as they were when the backup was made. Since then, do again what you did:
+  - devices that were signed out or revoked are signed in again: their account revokes them, or disable it
+  - accounts that were disabled may sign in again: fil-server account disable
+  - passwords that were changed are the old ones again: fil-server account password
+  - invites that were used or withdrawn work until they expire: fil-server account invite makes earlier ones void
+  - messages that were deleted are there again, until somebody deletes them again
+docs/OPERATIONS.md says more under Restore.";
+
 #[derive(Serialize)]
 struct Done {
     file: PathBuf,
@@ -73,7 +83,7 @@ impl Backup {
                 print(json, &done, |done| {
                     let kept =
                         done.replaced.as_ref().map(|path| format!("; the database before is {}", path.display()));
-                    format!("restored {}{}", done.file.display(), kept.unwrap_or_default())
+                    format!("restored {}{}\n{AFTER_A_RESTORE}", done.file.display(), kept.unwrap_or_default())
                 })
             }
         }

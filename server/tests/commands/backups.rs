@@ -117,7 +117,8 @@ async fn a_restored_database_does_not_get_the_mode_of_the_backup() {
     place.run(&["backup", "create", backup.to_str().unwrap()]).ok();
     for mode in [0o444, 0o644] {
         fs::set_permissions(&backup, fs::Permissions::from_mode(mode)).unwrap();
-        place.run(&["backup", "restore", backup.to_str().unwrap()]).ok();
+        let said = place.run(&["backup", "restore", backup.to_str().unwrap()]).ok();
+        assert!(said.contains("account disable") && said.contains("account password"), "{said}");
         // Root may write whatever the mode is, so the mode itself is looked at.
         assert_eq!(crate::process::mode(&place.data().join("fil.db")), 0o600);
         let server = place.serve(&[]);
