@@ -1,6 +1,7 @@
 //! A few open doors to the database for reads, used by one request at a time each, on threads that may block.
 //!
-//! History, search and pulls never wait for the writer and never run on its thread. When all doors are taken, a request
+//! History, search and every other question over HTTP never wait for the writer and never run on its thread. Pulls do:
+//! see [`crate::node`]. When all doors are taken, a request
 //! waits for [`WAIT_MAX`] and is then told to come back: that is the bound of the queue.
 
 use std::sync::{Arc, Mutex, PoisonError};

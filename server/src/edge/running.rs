@@ -26,7 +26,8 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::{http, metrics, shutdown, tls};
 
-/// Doors for reads: a few more than there are cores, because a read may wait for the disk.
+/// Doors for reads, which is also how many threads read at the same time: enough to keep a small machine's cores and disk
+/// busy, few enough to leave the writer its share. Each is a connection to the database with a cache of its own.
 const READ_DOORS: usize = 4;
 
 /// Why a server does not start.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fil_protocol::{ClientFrame, Command, ErrorCode, Head, ProtocolError};
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::mailbox::Mailbox;
@@ -167,13 +168,18 @@ async fn run(mut node: Node, mut queue: mpsc::Receiver<Message>) {
             None => queue.recv_many(&mut messages, BATCH_MAX).await,
             Some(deadline_ms) => {
                 let left = Duration::from_millis(deadline_ms.saturating_sub(now_ms()));
-                match tokio::time::timeout(left, queue.recv_many(&mut messages, BATCH_MAX)).await {
-                    Ok(received) => received,
-                    Err(_) => {
-                        messages.push(Message::Input(Input::Tick));
-                        1
-                    }
-                }
+                let receiving = queue.recv_many(&mut messages, BATCH_MAX);
+                let received = if left.is_zero() {
+                    // The smallest timeout is a millisecond: long for pulls that wait for nothing but their turn.
+                    tokio::task::yield_now().await;
+                    receiving.now_or_never()
+                } else {
+                    tokio::time::timeout(left, receiving).await.ok()
+                };
+                received.unwrap_or_else(|| {
+                    messages.push(Message::Input(Input::Tick));
+                    1
+                })
             }
         };
         if received == 0 {

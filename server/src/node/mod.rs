@@ -8,8 +8,9 @@
 //!    committed state.
 //!
 //! A node holds no socket, thread, clock or random number: the edge calls it from its writer thread, the simulation
-//! calls it from a loop. Answers to pulls are read on the same thread. Reading them elsewhere was refused for now: an
-//! answer read before the commit that removes a member could arrive after it.
+//! calls it from a loop. Answers to pulls are read on the same thread, [`PULLS_PER_STEP`] in one step, so that commits do
+//! not wait long for them. Reading them elsewhere was refused for now (`docs/decisions/0007`): an answer read before the
+//! commit that removes a member could arrive after it.
 //!
 //! The batch's size is bounded by whoever collects it; nothing here grows with it beyond its outputs.
 
@@ -36,6 +37,8 @@ use crate::store::{ReadStore, Store, StoreError};
 
 /// Pulls of one connection that may wait for its socket; a further one is refused with `rate_limited`.
 pub const PULLS_WAITING_MAX: usize = 8 * COMMANDS_IN_FLIGHT_MAX;
+/// Pulls that one step answers, of all connections in turn; the others wait for the next step, which is due at once.
+pub const PULLS_PER_STEP: usize = 8;
 /// How long answers to repeated HTTP requests are kept.
 pub const ANSWERS_KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// How often old answers are removed.
@@ -53,6 +56,10 @@ pub struct Node {
     bus: Box<dyn Bus>,
     /// Pulls that wait until their connection's socket has taken what it has.
     pulls: BTreeMap<ConnectionId, VecDeque<Pull>>,
+    /// Whose pull was answered last: the next one's turn comes first.
+    pulled_last: ConnectionId,
+    /// Whether a pull waits for nothing but its turn.
+    pulls_due: bool,
     now_ms: u64,
     forget_due_ms: Option<u64>,
     sweep_due_ms: u64,
@@ -83,6 +90,8 @@ impl Node {
             hub: Hub::new(horizon),
             bus,
             pulls: BTreeMap::new(),
+            pulled_last: ConnectionId(0),
+            pulls_due: false,
             now_ms: 0,
             forget_due_ms: None,
             sweep_due_ms: 0,
@@ -118,7 +127,8 @@ impl Node {
 
     /// When the next [`Input::Tick`] is due, in milliseconds since 1970; none if there is nothing to wait for.
     pub fn deadline(&self) -> Option<u64> {
-        let pulls = (!self.pulls.is_empty()).then_some(self.now_ms + SLOW_CHECK_MS);
+        let wait_ms = if self.pulls_due { 0 } else { SLOW_CHECK_MS };
+        let pulls = (!self.pulls.is_empty()).then_some(self.now_ms + wait_ms);
         [self.hub.deadline(self.now_ms), self.forget_due_ms, pulls].into_iter().flatten().min()
     }
 

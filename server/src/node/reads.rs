@@ -6,7 +6,7 @@ use std::mem;
 use fil_protocol::{Head, Hello, ProtocolError, ServerFrame, Welcome};
 
 use super::input::{Actor, ConnectionId};
-use super::{Node, Pull, refusal};
+use super::{Node, PULLS_PER_STEP, Pull, refusal};
 use crate::history::ReadError;
 use crate::hub::{Hub, Subscription};
 use crate::pull;
@@ -29,13 +29,18 @@ impl Node {
         }
     }
 
-    /// Answers the pulls whose connections have room, all from one snapshot.
+    /// Answers pulls whose connections have room, one of each connection in turn, all from one snapshot.
     pub(super) fn answer_pulls(&mut self) {
         let hub = &mut self.hub;
         self.pulls.retain(|connection, waiting| hub.speaker(*connection).is_some() && !waiting.is_empty());
-        if !self.pulls.keys().any(|connection| hub.has_room(*connection)) {
+        self.pulls_due = false;
+        let mut turns: VecDeque<ConnectionId> =
+            self.pulls.keys().copied().filter(|connection| hub.has_room(*connection)).collect();
+        if turns.is_empty() {
             return;
         }
+        let served = turns.partition_point(|connection| *connection <= self.pulled_last);
+        turns.rotate_left(served);
         let snapshot = match self.reads.snapshot() {
             Ok(snapshot) => snapshot,
             Err(error) => {
@@ -43,18 +48,27 @@ impl Node {
                 return refuse_pulls(hub, &mut self.pulls, &error);
             }
         };
-        for (connection, waiting) in &mut self.pulls {
-            while hub.has_room(*connection)
-                && let Some(pull) = waiting.pop_front()
-                && let Some((actor, _)) = hub.speaker(*connection)
-            {
-                let frame = snapshot
-                    .organisation(actor.organisation)
-                    .map_err(ReadError::from)
-                    .and_then(|reader| pull::answer(reader.as_ref(), &actor, pull.request, pull.stream, pull.after))
-                    .unwrap_or_else(|error| ServerFrame::Error { request: Some(pull.request), error: told(error) });
-                hub.reply(*connection, &frame);
+        let mut left = PULLS_PER_STEP;
+        while let Some(connection) = turns.pop_front() {
+            let Some((actor, _)) = hub.speaker(connection).filter(|_| hub.has_room(connection)) else { continue };
+            let Some(waiting) = self.pulls.get_mut(&connection) else { continue };
+            if waiting.is_empty() {
+                continue;
             }
+            if left == 0 {
+                self.pulls_due = true;
+                break;
+            }
+            let Some(pull) = waiting.pop_front() else { continue };
+            let frame = snapshot
+                .organisation(actor.organisation)
+                .map_err(ReadError::from)
+                .and_then(|reader| pull::answer(reader.as_ref(), &actor, pull.request, pull.stream, pull.after))
+                .unwrap_or_else(|error| ServerFrame::Error { request: Some(pull.request), error: told(error) });
+            hub.reply(connection, &frame);
+            left -= 1;
+            self.pulled_last = connection;
+            turns.push_back(connection);
         }
         drop(snapshot);
         self.pulls.retain(|_, waiting| !waiting.is_empty());

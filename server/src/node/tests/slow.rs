@@ -6,7 +6,7 @@ use fil_protocol::{ClientFrame, ErrorCode, Seq, ServerFrame, Stream};
 use super::stage::{Stage, frame, script};
 use crate::hub::CLOSE_TOO_SLOW;
 use crate::hub::connection::{DRAINED_BYTES, HEADS_ONLY_BYTES, SLOW_CHECK_MS, SLOW_MS_MAX};
-use crate::node::{Input, PULLS_WAITING_MAX};
+use crate::node::{Input, PULLS_PER_STEP, PULLS_WAITING_MAX};
 use crate::testing::{ADA, BEN, create_direct, direct, send};
 
 /// A stage with Ada writing and Ben at a socket with so many bytes queued.
@@ -107,4 +107,27 @@ fn waiting_pulls_have_a_bound() {
     stage.step((0..=PULLS_WAITING_MAX as u64).map(pull).collect());
     assert_eq!(script(&stage.hear(2)), [format!("error RateLimited to {PULLS_WAITING_MAX}")]);
     assert!(stage.closed.is_empty());
+}
+
+/// Pulls are answered in turns, a few per step, so that commits do not wait for all of them; the next step is due at once.
+#[test]
+fn a_step_answers_a_few_pulls_of_each_in_turn() {
+    let mut stage = Stage::new();
+    stage.join(1, ADA);
+    stage.join(2, BEN);
+    stage.run(1, create_direct(ADA, BEN));
+    for connection in [1, 2] {
+        stage.hear(connection);
+    }
+    let stream = Stream::Conversation(direct(ADA, BEN));
+    let pull = |connection, request| frame(connection, ClientFrame::Pull { request, stream, after: Some(Seq(0)) });
+    let mut inputs: Vec<_> = (0..20).map(|request| pull(1, request)).collect();
+    inputs.extend((0..3).map(|request| pull(2, request)));
+    stage.step(inputs);
+    let mut answered = vec![(stage.hear(1).len(), stage.hear(2).len())];
+    while stage.node.deadline() == Some(stage.now_ms) {
+        stage.step(vec![Input::Tick]);
+        answered.push((stage.hear(1).len(), stage.hear(2).len()));
+    }
+    assert_eq!(answered, [(PULLS_PER_STEP - 3, 3), (PULLS_PER_STEP, 0), (20 + 3 - 2 * PULLS_PER_STEP, 0)]);
 }
