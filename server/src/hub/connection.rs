@@ -9,6 +9,7 @@ use std::sync::Arc;
 use fil_protocol::Generation;
 
 use super::Backlog;
+use super::subscriptions::AccountKey;
 use crate::actor::Actor;
 
 /// Queued bytes from which a connection gets no more pushes.
@@ -63,6 +64,10 @@ pub(super) enum Pace {
 }
 
 impl Connection {
+    pub(super) fn account(&self) -> AccountKey {
+        (self.actor.organisation, self.actor.account)
+    }
+
     pub(super) fn generation(&self) -> Option<Generation> {
         match self.phase {
             Phase::Silent => None,

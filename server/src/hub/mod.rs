@@ -6,7 +6,10 @@
 //! - a push is encoded once, whatever the number of receivers;
 //! - it reaches the connections of members as of its commit, and nobody else;
 //! - a connection that reads too slowly loses pushes, never the knowledge that it lost them: see [`connection`];
-//! - every connection hears a heartbeat each [`HEARTBEAT_MS`], with the heads that changed since the one before.
+//! - every connection hears a heartbeat each [`HEARTBEAT_MS`], with the heads that changed since the one before;
+//! - a device has one live connection, the newest: one that says hello takes the place of the one before, which nobody
+//!   may ever have closed. Until it has said hello it takes nothing from anybody. An account has at most
+//!   [`DEVICES_CONNECTED_MAX`] devices connected; a further one is refused.
 //!
 //! Memory is bounded by what is connected: per connection some hundred bytes and its backlog, per connected account its
 //! conversations.
@@ -18,7 +21,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 
@@ -32,9 +35,17 @@ pub use self::delivery::{
     Delivery, close_code,
 };
 pub use self::subscriptions::Subscription;
-use self::subscriptions::Subscriptions;
+use self::subscriptions::{AccountKey, Subscriptions};
 use crate::actor::Actor;
 use crate::bus::Push;
+
+/// Devices of one account that may be connected at the same time, in this process.
+pub const DEVICES_CONNECTED_MAX: usize = 32;
+/// When the client of a connection that was replaced may come back, in milliseconds. It is usually the client that has
+/// the new one, and long gone from here; two processes that share a device must not chase each other.
+const REPLACED_RETRY_MS: u64 = 10_000;
+/// When a device that found too many others of its account connected may come back, in milliseconds.
+const CROWDED_RETRY_MS: u64 = 30_000;
 
 /// One open socket of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +55,8 @@ pub struct ConnectionId(pub u64);
 #[derive(Debug, Default)]
 pub struct Hub {
     connections: BTreeMap<ConnectionId, Connection>,
+    /// The connections of each account, whether they said hello or not: at most two per device.
+    of_account: HashMap<AccountKey, Vec<ConnectionId>>,
     subscriptions: Subscriptions,
     /// When each connection's heartbeat (or hello) is due.
     due: BTreeSet<(u64, ConnectionId)>,
@@ -60,13 +73,24 @@ impl Hub {
         Self { horizon, ..Self::default() }
     }
 
-    /// A socket was opened. It must say hello within [`HELLO_MS_MAX`].
+    /// A socket was opened. It must say hello within [`HELLO_MS_MAX`]. Numbers of connections grow.
     pub fn connect(&mut self, now_ms: u64, id: ConnectionId, actor: Actor, backlog: Arc<Backlog>) {
         let due_ms = now_ms + HELLO_MS_MAX;
         let connection =
             Connection { actor, backlog, phase: Phase::Silent, reported: 0, due_ms, behind_since_ms: None };
+        let key = connection.account();
         self.due.insert((due_ms, id));
         self.connections.insert(id, connection);
+        self.of_account.entry(key).or_default().push(id);
+        for other in self.of_device(&actor, id) {
+            if self.connections.get(&other).is_some_and(|other| other.phase == Phase::Silent) {
+                self.replace(other);
+            }
+        }
+        if self.other_devices(&actor) >= DEVICES_CONNECTED_MAX {
+            let detail = "too many devices of this account are connected";
+            self.refuse(id, ProtocolError::retry_after(ErrorCode::RateLimited, detail, CROWDED_RETRY_MS));
+        }
     }
 
     /// The connection is gone.
@@ -74,8 +98,14 @@ impl Hub {
         if let Some(connection) = self.connections.remove(&id) {
             self.due.remove(&(connection.due_ms, id));
             self.behind.remove(&id);
+            let key = connection.account();
+            if let Some(ids) = self.of_account.get_mut(&key) {
+                ids.retain(|other| *other != id);
+                if ids.is_empty() {
+                    self.of_account.remove(&key);
+                }
+            }
             if let Phase::Live(_) = connection.phase {
-                let key = (connection.actor.organisation, connection.actor.account);
                 self.subscriptions.remove(key, id);
             }
         }
@@ -94,13 +124,23 @@ impl Hub {
     }
 
     /// Subscribes a connection that said hello, and welcomes it. What is subscribed and what the welcome says were read
-    /// at one moment, between two pushes, so nothing falls between them.
+    /// at one moment, between two pushes, so nothing falls between them. Older connections of the same device end.
     pub fn welcome(&mut self, now_ms: u64, id: ConnectionId, subscription: &Subscription, welcome: Welcome) {
+        let Some(actor) = self.connections.get(&id).map(|connection| connection.actor) else { return };
+        let is_live = |id: &ConnectionId| matches!(self.connections[id].phase, Phase::Live(_));
+        let (older, newer): (Vec<_>, Vec<_>) = self.of_device(&actor, id).into_iter().partition(|other| *other < id);
+        if newer.iter().any(is_live) {
+            // A hello that was long under way, on a connection that its client has given up for a newer one.
+            return self.replace(id);
+        }
+        for other in older {
+            self.replace(other);
+        }
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Phase::Greeted(generation) = connection.phase else { return };
         connection.phase = Phase::Live(generation);
         connection.reported = welcome.horizon;
-        let key = (connection.actor.organisation, connection.actor.account);
+        let key = connection.account();
         self.subscriptions.add(key, id, subscription);
         self.schedule(id, now_ms + HEARTBEAT_MS);
         self.reply(id, &ServerFrame::Welcome(welcome));
@@ -175,6 +215,25 @@ impl Hub {
             self.reply(id, &ServerFrame::GoingAway { retry_after_ms });
             self.close(id, ErrorCode::Unavailable);
         }
+    }
+
+    /// The other connections of this one's device.
+    fn of_device(&self, actor: &Actor, id: ConnectionId) -> Vec<ConnectionId> {
+        let ids = self.of_account.get(&(actor.organisation, actor.account)).into_iter().flatten().copied();
+        ids.filter(|other| *other != id && self.connections[other].actor.device == actor.device).collect()
+    }
+
+    /// How many other devices of the account are connected.
+    fn other_devices(&self, actor: &Actor) -> usize {
+        let ids = self.of_account.get(&(actor.organisation, actor.account)).into_iter().flatten();
+        let devices: BTreeSet<_> = ids.map(|id| self.connections[id].actor.device).collect();
+        devices.iter().filter(|device| **device != actor.device).count()
+    }
+
+    /// Ends a connection in favour of a newer one of its device.
+    fn replace(&mut self, id: ConnectionId) {
+        self.reply(id, &ServerFrame::GoingAway { retry_after_ms: REPLACED_RETRY_MS });
+        self.close(id, ErrorCode::Unavailable);
     }
 
     /// Whether the connection has room for the answer to a pull.
@@ -257,7 +316,7 @@ impl Hub {
 
     fn heartbeat(&mut self, now_ms: u64, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let key = (connection.actor.organisation, connection.actor.account);
+        let key = connection.account();
         let (account_rev, heads) = self.subscriptions.changed_since(key, connection.reported);
         connection.reported = connection.reported.max(self.horizon);
         let horizon = connection.reported;

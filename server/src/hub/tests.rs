@@ -3,17 +3,26 @@
 use std::sync::Arc;
 
 use fil_protocol::{
-    ConversationId, Event, EventBody, Generation, Head, KnownEvent, Profile, Seq, VersionRange, Welcome,
+    AccountId, ConversationId, DeviceId, ErrorCode, Event, EventBody, Generation, Head, KnownEvent, Profile, Seq,
+    ServerFrame, VersionRange, Welcome,
 };
 
-use super::{Backlog, ConnectionId, Delivery, Hub, Subscription};
+use super::{
+    Backlog, CLOSE_GOING_AWAY, CLOSE_RATE_LIMITED, ConnectionId, DEVICES_CONNECTED_MAX, Delivery, Hub, Subscription,
+};
 use crate::actor::Actor;
 use crate::bus::Push;
 use crate::testing::{ADA, BEN, NOW_MS, actor, epoch, generation, group, organisation};
 
+/// Connects one more device. Sixteen connections share an account.
 fn join(hub: &mut Hub, connection: u64, who: u8, conversations: &[ConversationId]) {
+    let account = AccountId::from_parts(1 + connection / 16, &[who; 10]);
+    let device = DeviceId::from_parts(connection, &[who; 10]);
+    join_as(hub, connection, Actor { account, device, ..actor(who) }, conversations);
+}
+
+fn join_as(hub: &mut Hub, connection: u64, who: Actor, conversations: &[ConversationId]) {
     let id = ConnectionId(connection);
-    let who: Actor = actor(who);
     hub.connect(NOW_MS, id, who, Arc::new(Backlog::default()));
     let generation: Generation = generation(1);
     hub.greet(id, generation);
@@ -77,9 +86,65 @@ fn nothing_is_left_when_everybody_is_gone() {
     for connection in [2, 1, 4, 3] {
         hub.disconnect(ConnectionId(connection));
     }
-    assert!(hub.subscriptions.is_empty());
+    assert!(hub.subscriptions.is_empty() && hub.of_account.is_empty());
     assert!(hub.due.is_empty() && hub.behind.is_empty() && hub.connections.is_empty());
     assert_eq!(hub.deadline(NOW_MS), None);
+}
+
+/// What a hub asks for, in one line each.
+fn script(deliveries: Vec<Delivery>) -> Vec<String> {
+    let line = |delivery| match delivery {
+        Delivery::Close { connection, code, .. } => format!("{} closed {code}", connection.0),
+        Delivery::Send { connection, frame } => match ServerFrame::decode(&frame).unwrap() {
+            ServerFrame::Welcome(_) => format!("{} welcome", connection.0),
+            ServerFrame::GoingAway { .. } => format!("{} going away", connection.0),
+            ServerFrame::Error { error, .. } => format!("{} error {:?}", connection.0, error.code),
+            ServerFrame::Event { .. } => format!("{} event", connection.0),
+            other => panic!("{other:?}"),
+        },
+    };
+    deliveries.into_iter().map(line).collect()
+}
+
+/// The old connection is half open: nobody ever closed it. The new one works at once, and hears every event once; an
+/// even older one whose hello comes now is told to go. Before its hello a connection replaces nothing but a silent one.
+#[test]
+fn the_newest_connection_of_a_device_replaces_the_ones_before() {
+    let mut hub = Hub::new(1);
+    let connect = |hub: &mut Hub, id| hub.connect(NOW_MS, ConnectionId(id), actor(ADA), Arc::new(Backlog::default()));
+    join_as(&mut hub, 1, actor(ADA), &[group(1)]);
+    connect(&mut hub, 2);
+    connect(&mut hub, 3);
+    assert_eq!(script(hub.take()), ["1 welcome", "2 going away", &format!("2 closed {CLOSE_GOING_AWAY}")]);
+    hub.push(NOW_MS, &title(2));
+    assert_eq!(script(hub.take()), ["1 event"]);
+    join_as(&mut hub, 4, actor(ADA), &[group(1)]);
+    let closed = |id: u64| [format!("{id} going away"), format!("{id} closed {CLOSE_GOING_AWAY}")];
+    assert_eq!(script(hub.take()), [&closed(3)[..], &closed(1)[..], &["4 welcome".to_owned()]].concat());
+    hub.push(NOW_MS, &title(3));
+    assert_eq!(script(hub.take()), ["4 event"]);
+    join_as(&mut hub, 0, actor(ADA), &[group(1)]);
+    assert_eq!(script(hub.take()), closed(0));
+    assert_eq!(hub.count(), 1);
+}
+
+#[test]
+fn an_account_has_a_limited_number_of_devices_connected() {
+    let mut hub = Hub::new(1);
+    let device = |number: u64| Actor { device: DeviceId::from_parts(number, &[0; 10]), ..actor(ADA) };
+    let max = DEVICES_CONNECTED_MAX as u64;
+    for number in 1..=max {
+        join_as(&mut hub, number, device(number), &[]);
+    }
+    hub.take();
+    join_as(&mut hub, max + 1, device(max + 1), &[]);
+    let refused =
+        [format!("{} error {:?}", max + 1, ErrorCode::RateLimited), format!("{} closed {CLOSE_RATE_LIMITED}", max + 1)];
+    assert_eq!(script(hub.take()), refused);
+    // One of those that are there comes back, and somebody else is not concerned.
+    join_as(&mut hub, max + 2, device(5), &[]);
+    join_as(&mut hub, max + 3, actor(BEN), &[]);
+    assert_eq!(hub.count() as u64, max + 1);
 }
 
 #[test]

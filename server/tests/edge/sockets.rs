@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fil_protocol::http::Session;
-use fil_protocol::{ClientFrame, ErrorCode, EventBody, KnownEvent, Outcome, Seq, ServerFrame, Stream};
+use fil_protocol::{ClientFrame, ErrorCode, EventBody, KnownEvent, Outcome, Seq, ServerFrame, Stream, VersionRange};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -131,4 +131,36 @@ async fn a_socket_is_renewed_only_for_its_own_device() {
     socket.send(&ClientFrame::Renew { token: ben.session.access_token.clone() }).await;
     let (error, code, _) = socket.end().await;
     assert_eq!((error.unwrap().code, code), (ErrorCode::Unauthorised, 4401));
+}
+
+/// A client of another age is told which side to update, in a frame and in the close code.
+#[tokio::test]
+async fn a_client_without_a_common_version_is_told_so() {
+    let stage = Stage::new().await;
+    let ada = stage.sign_in("ada").await;
+    let ours = VersionRange::OURS;
+    let old = VersionRange { current: ours.lowest - 1, lowest: 0 };
+    let new = VersionRange { current: ours.current + 9, lowest: ours.current + 1 };
+    let cases = [(old, ErrorCode::ClientTooOld, "client_too_old"), (new, ErrorCode::ClientTooNew, "client_too_new")];
+    for (protocol, expected, name) in cases {
+        let mut socket = stage.socket(&ada.session.access_token).await.unwrap();
+        socket.say_hello(protocol).await;
+        let (error, code, reason) = socket.end().await;
+        assert_eq!((error.unwrap().code, code, reason.as_str()), (expected, 4426, name));
+    }
+    ada.connect().await;
+}
+
+/// The one before was never closed by its client.
+#[tokio::test]
+async fn a_new_socket_of_a_device_replaces_the_one_before() {
+    let stage = Stage::new().await;
+    let (ada, ben) = (stage.sign_in("ada").await, stage.sign_in("ben").await);
+    let conversation = ada.direct(ben.account()).await;
+    let old = ada.connect().await;
+    let mut new = ada.connect().await;
+    let (error, code, _) = old.end().await;
+    assert_eq!((error, code), (None, 1001));
+    ben.say(conversation, "still heard").await;
+    assert_eq!(new.until(text_of).await, "still heard");
 }

@@ -248,8 +248,17 @@ pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// Says hello and waits for the welcome.
     pub(crate) async fn hello(&mut self) -> Welcome {
+        self.say_hello(VersionRange::OURS).await;
+        match self.frame().await {
+            ServerFrame::Welcome(welcome) => welcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Says hello as a client that speaks these versions.
+    pub(crate) async fn say_hello(&mut self, protocol: VersionRange) {
         let hello = Hello {
-            protocol: VersionRange::OURS,
+            protocol,
             client: "test".to_owned(),
             generation: Generation::from_parts(now_ms(), &random().unwrap()),
             epoch: None,
@@ -258,10 +267,6 @@ impl Socket {
             acknowledged: 0,
         };
         self.send(&ClientFrame::Hello(hello)).await;
-        match self.frame().await {
-            ServerFrame::Welcome(welcome) => welcome,
-            other => panic!("{other:?}"),
-        }
     }
 
     /// Sends a frame.

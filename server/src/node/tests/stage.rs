@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fil_protocol::{
-    AccountChanges, ClientFrame, Command, Epoch, ErrorCode, Generation, Head, Hello, Outcome, ProtocolError,
+    AccountChanges, ClientFrame, Command, DeviceId, Epoch, ErrorCode, Generation, Head, Hello, Outcome, ProtocolError,
     RawCommand, Seq, ServerFrame, Stream, VersionRange, Welcome, Window,
 };
 
 use crate::actor::Actor;
 use crate::hub::{Backlog, ConnectionId};
 use crate::node::{Idempotency, Input, Node, Output, RequestId};
-use crate::store::Store;
-use crate::testing::{House, NOW_MS, actor, generation};
+use crate::store::{NewDevice, Store};
+use crate::testing::{ADA, House, NOW_MS, actor, generation};
 
 /// A node, its clock and its connections.
 pub(super) struct Stage {
@@ -38,7 +38,11 @@ impl Stage {
 
     /// A stage on a store that is wrapped by the test.
     pub(super) fn on(wrap: impl FnOnce(Box<dyn Store>) -> Box<dyn Store>) -> Self {
-        let house = House::new();
+        let mut house = House::new();
+        let phone = second_device(ADA);
+        let (device, account) = (phone.device, phone.account);
+        let row = NewDevice { device, account, name: "phone".to_owned(), created_at_ms: NOW_MS };
+        house.write(|organisation| organisation.create_device(&row).unwrap());
         Self {
             node: Node::new(wrap(house.store)).unwrap(),
             now_ms: NOW_MS,
@@ -85,7 +89,11 @@ impl Stage {
     }
 
     pub(super) fn join_with(&mut self, connection: u64, who: u8, hello: Hello) -> Welcome {
-        let connected = self.connected(connection, actor(who));
+        self.join_as(connection, actor(who), hello)
+    }
+
+    pub(super) fn join_as(&mut self, connection: u64, who: Actor, hello: Hello) -> Welcome {
+        let connected = self.connected(connection, who);
         self.step(vec![connected, frame(connection, ClientFrame::Hello(hello))]);
         let heard = self.hear(connection);
         match heard.as_slice() {
@@ -130,6 +138,11 @@ impl Stage {
         assert_eq!(heard.len(), 1, "{heard:?}");
         heard.remove(0)
     }
+}
+
+/// The same account on another device; Ada has one.
+pub(super) fn second_device(who: u8) -> Actor {
+    Actor { device: DeviceId::from_parts(3, &[who; 10]), ..actor(who) }
 }
 
 pub(super) fn frame(connection: u64, frame: ClientFrame) -> Input {
