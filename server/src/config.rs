@@ -139,7 +139,7 @@ pub struct Limits {
     pub requests_per_second: u32,
     /// See `requests_per_second`.
     pub requests_burst: u32,
-    /// Frames on one socket, lasting and at once.
+    /// Frames of one device, on whichever socket, lasting and at once.
     pub frames_per_second: u32,
     /// See `frames_per_second`.
     pub frames_burst: u32,

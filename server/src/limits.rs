@@ -1,13 +1,14 @@
-//! Rate limits: token buckets per address, handle, account and socket, with an answer that says when to come back.
+//! Rate limits: token buckets per address, handle, account and device, with an answer that says when to come back.
 //!
 //! Memory is bounded: a table keeps at most [`KEYS_MAX`] keys. When it is full, buckets that have filled up again are
 //! swept out; while that frees nothing, all share one bucket that is [`SHARED_TIMES`] as large. An attacker with fifty
 //! thousand addresses can therefore slow down signing in, and never takes the server's memory.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fil_protocol::{AccountId, DeviceId, ErrorCode, ProtocolError};
@@ -24,13 +25,15 @@ pub const SHARED_TIMES: u32 = 50;
 /// How much larger than one account's is the bucket for refreshes from one address: an office is behind it.
 const OFFICE_TIMES: u32 = 10;
 
-/// The limits of requests.
+/// The limits of requests and frames.
 pub struct RateLimits {
     sign_in_address: Keyed<IpAddr>,
     sign_in_handle: Keyed<String>,
     requests: Keyed<AccountId>,
     refresh_address: Keyed<IpAddr>,
     refresh_device: Keyed<DeviceId>,
+    frames: Mutex<HashMap<DeviceId, DeviceFrames>>,
+    figures: config::Limits,
 }
 
 impl RateLimits {
@@ -46,6 +49,8 @@ impl RateLimits {
             requests: Keyed::new(requests),
             refresh_address: Keyed::new(times(requests, OFFICE_TIMES)),
             refresh_device: Keyed::new(sign_in),
+            frames: Mutex::default(),
+            figures: limits.clone(),
         }
     }
 
@@ -66,13 +71,46 @@ impl RateLimits {
         self.refresh_address.check(&counted(address))
     }
 
+    /// The bucket for the frames of this device. It outlives the socket: connecting again does not fill it. When the
+    /// table is full of devices that are connected or in debt, a further one gets a bucket for its socket alone.
+    pub fn frames_of(&self, device: DeviceId, now: Instant) -> DeviceFrames {
+        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = frames.get(&device) {
+            return found.clone();
+        }
+        if frames.len() >= KEYS_MAX {
+            frames.retain(|_, kept| Arc::strong_count(&kept.0) > 1 || !kept.limit().is_full(now));
+        }
+        let made = DeviceFrames(Arc::new(Mutex::new(FrameLimit::new(&self.figures, now))));
+        if frames.len() < KEYS_MAX {
+            frames.insert(device, made.clone());
+        }
+        made
+    }
+
     /// A request of this account.
     pub fn request_of(&self, account: AccountId) -> Result<(), ProtocolError> {
         self.requests.check(&account)
     }
 }
 
-/// The bucket of one socket. It may go into debt, which the sender pays by waiting.
+/// The bucket of one device, shared by its sockets.
+#[derive(Clone, Debug)]
+pub struct DeviceFrames(Arc<Mutex<FrameLimit>>);
+
+impl DeviceFrames {
+    /// Counts a frame.
+    pub fn take(&self, now: Instant) -> Pace {
+        self.limit().take(now)
+    }
+
+    fn limit(&self) -> MutexGuard<'_, FrameLimit> {
+        // Arithmetic does not panic half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The arithmetic of a bucket for frames. It may go into debt, which the sender pays by waiting.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameLimit {
     tokens: f64,
@@ -111,6 +149,12 @@ impl FrameLimit {
             slowed: 0,
             slowed_max,
         }
+    }
+
+    /// Whether nobody would notice if it were made anew.
+    fn is_full(&self, now: Instant) -> bool {
+        let earned = now.saturating_duration_since(self.filled).as_secs_f64() * self.per_second;
+        self.tokens + earned >= self.burst
     }
 
     /// Counts a frame.
@@ -243,5 +287,19 @@ mod tests {
         }
         assert_eq!(limit.take(now), Pace::Abuse { retry_after_ms: 10_000 });
         assert_eq!(limit.take(now + Duration::from_secs(1)), Pace::Now);
+    }
+
+    #[test]
+    fn a_device_that_connects_again_finds_its_bucket_as_it_left_it() {
+        let limits = config::Limits { frames_burst: 2, frames_per_second: 10, ..config::Limits::default() };
+        let limits = RateLimits::new(&limits);
+        let (now, device) = (Instant::now(), DeviceId::from([1; 16]));
+        for _ in 0..2 {
+            assert_eq!(limits.frames_of(device, now).take(now), Pace::Now);
+        }
+        assert!(matches!(limits.frames_of(device, now).take(now), Pace::After(_)));
+        assert_eq!(limits.frames_of(DeviceId::from([2; 16]), now).take(now), Pace::Now);
+        assert!(!limits.frames_of(device, now).limit().is_full(now));
+        assert!(limits.frames_of(device, now).limit().is_full(now + Duration::from_secs(1)));
     }
 }

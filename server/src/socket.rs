@@ -29,7 +29,7 @@ use axum::extract::{Request, State};
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use fil_protocol::limits::{FRAME_BYTES_MAX, HEARTBEAT_MS};
+use fil_protocol::limits::{DEVICE_NAME_BYTES_MAX, FRAME_BYTES_MAX, HEARTBEAT_MS};
 use fil_protocol::{ClientFrame, ErrorCode, ProtocolError, ServerFrame};
 use futures_util::SinkExt;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -39,7 +39,7 @@ use crate::edge::{Edge, Mailbox, Waiting};
 use crate::http::failure::Failure;
 use crate::http::{authenticate, bearer};
 use crate::hub::close_code;
-use crate::limits::{FrameLimit, Pace};
+use crate::limits::{DeviceFrames, Pace};
 use crate::metrics::names;
 use crate::node::{Actor, Backlog, ConnectionId};
 
@@ -109,7 +109,7 @@ async fn run(edge: Arc<Edge>, socket: WebSocket, actor: Actor, expires_at_ms: u6
     tracing::debug!(connection = connection.0, account = %actor.account, device = %actor.device, "socket opened");
     let now = Instant::now();
     let session = Session {
-        limit: FrameLimit::new(&edge.config.limits, now.into_std()),
+        limit: edge.limits.frames_of(actor.device, now.into_std()),
         hello_by: Some(now + edge.config.limits.hello_timeout()),
         expires: instant(expires_at_ms),
         heard: now,
@@ -146,7 +146,8 @@ struct Session {
     connection: ConnectionId,
     backlog: Arc<Backlog>,
     mailbox: Arc<Mailbox>,
-    limit: FrameLimit,
+    /// Shared with the device's sockets before and after this one.
+    limit: DeviceFrames,
     /// When `hello` must have come; none once it has.
     hello_by: Option<Instant>,
     /// When the access token expires.
@@ -260,7 +261,8 @@ impl Session {
         if let ClientFrame::Hello(hello) = &frame {
             self.hello_by = None;
             let protocol = hello.protocol.current;
-            tracing::debug!(connection = self.connection.0, protocol, "hello");
+            let client = app_name(&hello.client);
+            tracing::debug!(connection = self.connection.0, protocol, client, "hello");
         }
         self.edge.node.frame(self.connection, frame).await.map_err(End::Refused)
     }
@@ -385,6 +387,19 @@ fn unreadable(error: &axum::Error) -> End {
     }
 }
 
+/// The name of an app as the log may show it: whoever sent it chose it, so neither its length nor a line break in it
+/// may disturb whoever reads.
+fn app_name(given: &str) -> String {
+    let mut name = String::new();
+    for character in given.chars().filter(|character| !character.is_control()) {
+        if name.len() + character.len_utf8() > DEVICE_NAME_BYTES_MAX {
+            break;
+        }
+        name.push(character);
+    }
+    name
+}
+
 fn kind(frame: &ClientFrame) -> &'static str {
     match frame {
         ClientFrame::Hello(_) => "hello",
@@ -428,6 +443,17 @@ mod tests {
         check("{\"type\":\"canary\"}", ErrorCode::Unsupported);
         check("{\"type\":\"pull\",\"canary\":1}", ErrorCode::Malformed);
         check(&format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)), ErrorCode::Malformed);
+    }
+
+    #[test]
+    fn the_name_of_an_app_is_bounded_in_the_log() {
+        assert_eq!(app_name("fil-desktop/0.1.0"), "fil-desktop/0.1.0");
+        assert_eq!(app_name("app\n2026-11-21 ERROR forged\u{1b}[31m\u{85}"), "app2026-11-21 ERROR forged[31m");
+        let long = app_name(&"\u{e9}".repeat(FRAME_BYTES_MAX / 4));
+        assert_eq!(
+            (long.len(), app_name(&format!("x{long}")).len()),
+            (DEVICE_NAME_BYTES_MAX, DEVICE_NAME_BYTES_MAX - 1)
+        );
     }
 
     #[test]

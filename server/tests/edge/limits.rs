@@ -136,6 +136,27 @@ async fn a_flood_of_frames_is_slowed_down_and_then_ended() {
     calm.until(|frame| matches!(frame, ServerFrame::Pong).then_some(())).await;
 }
 
+/// Ten frames of one device, on two sockets after each other: six at once and four more take their time, however fast
+/// the machine is.
+#[tokio::test]
+async fn connecting_again_does_not_fill_the_bucket() {
+    let stage = Stage::with(|config| {
+        config.limits.frames_burst = 6;
+        config.limits.frames_per_second = 4;
+    })
+    .await;
+    let ada = stage.sign_in("ada").await;
+    let began = std::time::Instant::now();
+    for pings in [5, 3] {
+        let mut socket = ada.connect().await;
+        for _ in 0..pings {
+            socket.send(&ClientFrame::Ping).await;
+            socket.until(|frame| matches!(frame, ServerFrame::Pong).then_some(())).await;
+        }
+    }
+    assert!(began.elapsed().as_millis() >= 700, "{:?}", began.elapsed());
+}
+
 #[tokio::test]
 async fn a_frame_that_is_too_large_ends_the_connection() {
     let stage = Stage::new().await;
