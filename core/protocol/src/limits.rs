@@ -28,7 +28,8 @@ pub const PAGE_ITEMS_MAX: usize = 50;
 pub const FRAME_BYTES_MAX: usize = 256 * 1024;
 /// One HTTP request body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
-/// Commands that a device may have sent without having their verdicts.
+/// Commands that a device may have sent without having their verdicts. A client keeps to it; a server does not count
+/// them, it bounds the verdicts that it stores.
 pub const COMMANDS_IN_FLIGHT_MAX: usize = 32;
 
 /// Events in the answer to a pull; beyond it the answer is a window.
