@@ -9,8 +9,9 @@
 //!
 //! A node holds no socket, thread, clock or random number: the edge calls it from its writer thread, the simulation
 //! calls it from a loop. Answers to pulls are read on the same thread, [`PULLS_PER_STEP`] in one step, so that commits do
-//! not wait long for them. Reading them elsewhere was refused for now (`docs/decisions/0007`): an answer read before the
-//! commit that removes a member could arrive after it.
+//! not wait long for them. Reading them elsewhere was refused for now
+//! (`docs/decisions/0007-pulls-on-the-writer-thread.md`): an answer read before the commit that removes a member could
+//! arrive after it.
 //!
 //! The batch's size is bounded by whoever collects it; nothing here grows with it beyond its outputs.
 
