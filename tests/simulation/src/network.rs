@@ -97,7 +97,9 @@ impl Network {
         }
         let delay_ms = random.between(1, 20) + random.below(faults.delay_ms_max + 1) * random.below(2);
         let last = if to == Side::Server { &mut line.last_to_server_ms } else { &mut line.last_to_device_ms };
-        let mut at_ms = (now_ms + delay_ms).max(*last);
+        // On a slow line a frame waits for those before it, and takes its time itself.
+        let carried_ms = (text.len() as u64 * 1_000).checked_div(faults.bytes_per_second).unwrap_or(0);
+        let mut at_ms = (now_ms + delay_ms).max(*last + carried_ms);
         if random.permille(faults.reorder_permille) {
             at_ms += random.between(1, 500);
             self.struck += 1;
@@ -149,9 +151,15 @@ impl Network {
         }
     }
 
-    /// Dead connections answer with a reset again.
-    pub fn heal(&mut self) {
+    /// The faults are over: dead connections answer with a reset again, and slow lines are fast.
+    pub fn heal(&mut self, now_ms: u64) {
         self.lines.retain(|_, line| !line.dead);
+        for line in self.lines.values_mut() {
+            (line.last_to_server_ms, line.last_to_device_ms) = (now_ms, now_ms);
+        }
+        for ((_, order), delivery) in self.under_way.split_off(&(now_ms + 1, 0)) {
+            self.under_way.insert((now_ms + 1, order), delivery);
+        }
     }
 
     /// The connections there are.

@@ -178,9 +178,7 @@ impl Oracle {
         };
         match frame {
             ServerFrame::Event { conversation, event } => {
-                if !log(conversation)?.was_member(actor.account, event.seq) {
-                    return Err(format!("device {device} gets {} of {conversation} without being a member", event.seq));
-                }
+                log(conversation)?.may_hear(actor.account, event.seq)?;
             }
             ServerFrame::Events { conversation, .. } => log(conversation)?.may_pull(actor.account)?,
             ServerFrame::Window { window, .. } => log(&window.record.conversation)?.may_pull(actor.account)?,
@@ -215,9 +213,13 @@ impl Log {
         }
     }
 
-    fn was_member(&self, account: AccountId, as_of: Seq) -> bool {
-        let mut of_account = self.changes.iter().filter(|(seq, who, _)| *who == account && *seq <= as_of);
-        of_account.next_back().is_some_and(|(_, _, joined)| *joined)
+    /// A push goes to the members as of its commit.
+    fn may_hear(&self, account: AccountId, seq: Seq) -> Result<(), String> {
+        let mut of_account = self.changes.iter().filter(|(at, who, _)| *who == account && *at <= seq);
+        if of_account.next_back().is_some_and(|(_, _, joined)| *joined) {
+            return Ok(());
+        }
+        Err(format!("{account} hears of {seq} without being a member"))
     }
 
     /// A pull is answered somewhere within a step: it is wrong only for somebody who was no member throughout.

@@ -27,6 +27,8 @@ pub struct Faults {
     pub reorder_permille: u64,
     /// The longest that a frame is under way, in milliseconds.
     pub delay_ms_max: u64,
+    /// How many bytes a line carries in a second, each way; 0 for as many as there are.
+    pub bytes_per_second: u64,
     /// A connection breaks, with everything under way on it.
     pub break_every_ms: u64,
     /// A connection goes dead without either side being told.
@@ -54,6 +56,7 @@ impl Plan {
             duplicate_permille: some(400, 1, 60),
             reorder_permille: some(400, 1, 100),
             delay_ms_max: some(700, 10, 3_000),
+            bytes_per_second: some(250, 1_000, 50_000),
             break_every_ms: some(500, 2_000, 30_000),
             half_open_every_ms: some(300, 10_000, 60_000),
             partition_every_ms: some(400, 10_000, 60_000),

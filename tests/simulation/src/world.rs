@@ -151,7 +151,7 @@ impl World {
         self.lose_reply = false;
         self.crash_after_commit = None;
         self.due.retain(|_, due| matches!(due, Due::ConnectFails(_)));
-        self.network.heal();
+        self.network.heal(self.now_ms);
         if !self.server.is_up() {
             self.restart_server()?;
         }
