@@ -350,6 +350,19 @@ describe('finding', () => {
     await page.getByRole('option', { name: /Sven/ }).waitFor();
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Sven Åkerlund' }).waitFor();
+    await page.waitForFunction(() => document.activeElement?.matches('[data-composer]'));
+  });
+
+  story('one person by name is ready to be written to', {}, async (page) => {
+    await page.keyboard.press('Control+n');
+    await page.keyboard.type('sven');
+    await page.getByRole('option', { name: /Sven/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Sven Åkerlund' }).waitFor();
+    await page.waitForFunction(() => document.activeElement?.matches('[data-composer]'));
+    await page.keyboard.type('Hello');
+    await page.keyboard.press('Enter');
+    await page.getByText('Hello', { exact: true }).first().waitFor();
   });
 
   story('several people makes a group', {}, async (page) => {
@@ -365,6 +378,7 @@ describe('finding', () => {
     }
     await page.getByRole('button', { name: 'Create the group' }).click();
     await page.getByRole('heading', { name: 'Site visit' }).waitFor();
+    await page.waitForFunction(() => document.activeElement?.matches('[data-composer]'));
     expect((await asked(page, 'create_group'))[0]).toEqual({ type: 'create_group', title: 'Site visit', members: ['a-nadia', 'a-jonas'] });
   });
 });
