@@ -21,7 +21,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fil-cli", &["fil-client"]),
     ("fil-desktop", &["fil-client"]),
     ("fil-server", &["fil-protocol", "fil-words"]),
-    ("fil-simulation", &["fil-client", "fil-engine", "fil-protocol", "fil-server", "fil-words"]),
+    ("fil-disk", &["fil-client", "fil-engine", "fil-protocol", "fil-server"]),
+    ("fil-simulation", &["fil-client", "fil-disk", "fil-engine", "fil-protocol", "fil-server", "fil-words"]),
     ("fil-end-to-end", &["fil-client", "fil-protocol"]),
     ("xtask", &[]),
 ];
