@@ -4,6 +4,7 @@
 //! data/            0700
 //!   fil.db         the database, with fil.db-wal and fil.db-shm while it is in use
 //!   serve.lock     locked by the running server
+//!   witness        how far the database had come, to notice an older copy in its place
 //!   address        where the server was reached last, for invite links made beside it
 //!   keys/          0700, secret keys, each 0600
 //! ```
@@ -67,6 +68,11 @@ impl DataFolder {
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.0.join("fil.db")
+    }
+
+    /// How far the database had come.
+    pub fn witness(&self) -> PathBuf {
+        self.0.join("witness")
     }
 
     /// The secret keys.

@@ -4,6 +4,7 @@
 //! ([`writer`]); reads have a few doors of their own ([`reads`]); every socket is one task ([`crate::socket`]).
 
 mod mailbox;
+mod note;
 mod reads;
 mod running;
 mod watch;

@@ -9,6 +9,7 @@
 //! - [`history`], [`pull`]: the store's read traits. Answers that change nothing.
 //! - [`hub`]: the protocol. Connections and fan-out; never the store.
 //! - [`bus`]: what relay and hub exchange.
+//! - [`witness`]: the store's traits. Whether a database is the one that was here before.
 //! - [`node`]: all of the above.
 //!
 //! The edge:
@@ -45,6 +46,7 @@ pub mod shutdown;
 pub mod socket;
 pub mod store;
 pub mod tls;
+pub mod witness;
 
 #[cfg(test)]
 pub(crate) mod testing;

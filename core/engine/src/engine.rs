@@ -267,10 +267,13 @@ impl Engine {
         }
         self.connection.welcomed();
         self.offline_since_ms = None;
-        self.sync.welcomed(now.monotonic_ms, &welcome, actions);
-        let Welcome { epoch, applied, verdicts, .. } = welcome;
-        let begun = self.outbox.welcomed(now, epoch, applied, verdicts, &mut self.jitter, actions);
-        if begun == Begun::Loading {
+        let lost = self.sync.is_ahead_of(&welcome) || self.outbox.is_ahead_of(&welcome);
+        self.sync.welcomed(now.monotonic_ms, &welcome, lost, actions);
+        if lost || self.outbox.is_of_another_epoch(&welcome) {
+            self.reading.forget_all(actions);
+        }
+        let begun = self.outbox.welcomed(now, welcome, lost, &mut self.jitter, actions);
+        if let Begun::Loading { applied } = begun {
             self.reopening = Some(applied);
         }
         self.begun(now, begun, actions);

@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 use fil_protocol::limits::{COMMANDS_IN_FLIGHT_MAX, JOURNAL_MS};
 use fil_protocol::{
     ClientFrame, Command, ConversationId, Epoch, ErrorCode, Generation, MessageId, Outcome, RawCommand, Seq, Verdict,
+    Welcome,
 };
 
 use crate::action::{Action, Change, StoreAction};
@@ -62,6 +63,8 @@ pub struct Outbox {
     open: bool,
     /// Verdicts were stored that the server has not been told of.
     acknowledge_due: bool,
+    /// The numbers in the journal may be none that the server could know.
+    numbers_doubtful: bool,
     /// Since when the server has failed on what it was sent, by the wall clock.
     failing_since_ms: Option<u64>,
 }
@@ -97,6 +100,7 @@ impl Outbox {
             in_flight: 0,
             open: false,
             acknowledge_due: false,
+            numbers_doubtful: false,
             failing_since_ms: None,
         }
     }
@@ -180,26 +184,40 @@ impl Outbox {
         }
     }
 
-    /// The server has said where it stands.
+    /// Whether the server has applied less than it has said before, under the same epoch: its database was put back to an
+    /// older state by hand.
+    pub fn is_ahead_of(&self, welcome: &Welcome) -> bool {
+        self.epoch == Some(welcome.epoch) && welcome.applied < self.acknowledged
+    }
+
+    /// Whether the numbers here were last compared with another history: the server was restored from a backup.
+    pub fn is_of_another_epoch(&self, welcome: &Welcome) -> bool {
+        self.epoch.is_some_and(|epoch| epoch != welcome.epoch)
+    }
+
+    /// The server has said where it stands. `lost` if it has lost a part of the history that this device knows.
     pub fn welcomed(
         &mut self,
         now: Now,
-        epoch: Epoch,
-        applied: u64,
-        verdicts: Vec<Verdict>,
+        welcome: Welcome,
+        lost: bool,
         jitter: &mut Jitter,
         actions: &mut Vec<Action>,
     ) -> Begun {
+        let restored = self.is_of_another_epoch(&welcome);
+        let Welcome { epoch, applied, verdicts, .. } = welcome;
         self.in_flight = 0;
         for verdict in verdicts {
             self.settle(now, &verdict, actions);
         }
-        let before = self.epoch.replace(epoch);
-        self.epoch_due |= before != Some(epoch);
-        if before.is_some_and(|before| before != epoch) {
+        self.epoch_due |= self.epoch.replace(epoch) != Some(epoch);
+        // Nothing applied and no other epoch: an older copy of *this* database may have come back instead, with a
+        // generation that the server has left behind. Then its numbers say nothing about what the server has.
+        self.numbers_doubtful = !restored && applied == 0;
+        if lost || restored {
             // The journal may hold what the restored server has lost. Transmission begins when it is loaded.
             actions.push(Action::LoadJournal { after: applied });
-            return Begun::Loading;
+            return Begun::Loading { applied };
         }
         self.begin(now, applied, jitter, actions)
     }
@@ -215,8 +233,11 @@ impl Outbox {
         jitter: &mut Jitter,
         actions: &mut Vec<Action>,
     ) -> Begun {
-        let journal: Vec<Row> =
-            journal.into_iter().filter(|row| row.no.is_some() || may_be_repeated(&row.command)).collect();
+        let numbers_count = !self.numbers_doubtful;
+        let journal: Vec<Row> = journal
+            .into_iter()
+            .filter(|row| (row.no.is_some() && numbers_count) || may_be_repeated(&row.command))
+            .collect();
         if !journal.is_empty() {
             let rows = journal.iter().map(|row| row.row).collect();
             actions.push(Action::Store(StoreAction::ReopenJournal { rows }));
@@ -405,7 +426,10 @@ pub enum Begun {
     /// Commands flow.
     Transmitting,
     /// The journal is being loaded.
-    Loading,
+    Loading {
+        /// The server's last applied number.
+        applied: u64,
+    },
     /// A new generation began, which the server learns from another `hello`.
     NeedsHello,
 }

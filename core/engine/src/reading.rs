@@ -53,6 +53,14 @@ impl Reading {
         }
     }
 
+    /// The marks were numbers of a history that the server has lost. They mean nothing in the other one, where the same
+    /// number may be a message that nobody has seen.
+    pub fn forget_all(&mut self, actions: &mut Vec<Action>) {
+        let marks = std::mem::take(&mut self.marks);
+        actions
+            .extend(marks.into_keys().map(|conversation| Action::Store(StoreAction::ClearReadMark { conversation })));
+    }
+
     /// What was sent may not have arrived: the connection is gone, or a heartbeat came and the server has not confirmed
     /// it. It is sent again.
     pub fn doubt(&mut self) {

@@ -22,7 +22,8 @@ use crate::auth::keys::random;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::store::sqlite::{SqliteStore, back_up, inspect};
-use crate::store::start_new_epoch;
+use crate::store::{Store, start_new_epoch};
+use crate::witness::Witness;
 
 /// Save everything into one file, and bring it back.
 #[derive(Debug, Subcommand)]
@@ -136,6 +137,7 @@ fn restore(config: &Config, file: &Path) -> Result<Done, Refusal> {
         let epoch = Epoch::from_parts(now_ms(), &random()?);
         let mut store = SqliteStore::open(&arriving, epoch)?;
         start_new_epoch(&mut store, epoch)?;
+        let witness = Witness::of(&*store.open_reads()?.snapshot()?)?;
         // Closing the only connection moves the log into the file.
         drop(store);
         let version = sound(&arriving)?;
@@ -146,6 +148,8 @@ fn restore(config: &Config, file: &Path) -> Result<Done, Refusal> {
         sync(&arriving)?;
         let replaced = set_aside(&database, data.path())?;
         fs::rename(&arriving, &database).map_err(|error| failed(&database, &error))?;
+        // If it ends here, the server finds a witness of another epoch and begins one more: harmless.
+        witness.save(&data.witness()).map_err(|error| failed(&data.witness(), &error))?;
         sync_folder(data.path())?;
         Ok(Done { file: file.to_owned(), bytes, version, epoch: Some(epoch), replaced })
     })();

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::reads::Reads;
-use super::{Edge, NodeThread, writer};
+use super::{Edge, NodeThread, note, writer};
 use crate::auth::access::AccessTokens;
 use crate::auth::keys::{KeyError, Keys, random};
 use crate::auth::password::Passwords;
@@ -24,6 +24,7 @@ use crate::node::Node;
 use crate::shutdown::Stop;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
+use crate::witness::{self, Witness};
 use crate::{http, metrics, shutdown, tls};
 
 /// Doors for reads, which is also how many threads read at the same time: enough to keep a small machine's cores and disk
@@ -68,6 +69,7 @@ pub struct Running {
     listener: Listener,
     tasks: Vec<JoinHandle<()>>,
     node: NodeThread,
+    data: DataFolder,
     lock: Lock,
 }
 
@@ -89,7 +91,8 @@ impl Running {
         data.create()?;
         let lock = data.lock()?;
         let keys = Keys::load_or_create(&data.keys(), now_ms())?;
-        let store = prepare(&data)?;
+        let mut store = prepare(&data)?;
+        recognise(&data, &mut store)?;
         let reads = Reads::open(&store, READ_DOORS)?;
         log_organisations(&store)?;
 
@@ -124,12 +127,13 @@ impl Running {
             tokio::spawn(listener.clone().accept(tcp)),
             tokio::spawn(super::watch::watch(Arc::clone(&edge))),
             tokio::spawn(metrics::keep_up(stopping.clone())),
+            tokio::spawn(note::keep(edge.reads.clone(), data.witness(), stopping.clone())),
         ];
         if let Some(tcp) = metrics_tcp {
             let metrics = Listener::new(config, None, http::metrics_router(), stopping);
             tasks.push(tokio::spawn(metrics.accept(tcp)));
         }
-        Ok(Self { address, metrics_address, edge, stop, listener, tasks, node, lock })
+        Ok(Self { address, metrics_address, edge, stop, listener, tasks, node, data, lock })
     }
 
     /// The address that it listens on.
@@ -156,7 +160,7 @@ impl Running {
     /// Stops in order: no new connections; everything that was accepted is committed and answered; every socket is told
     /// when to come back, and closed; the database is closed. Takes at most about `shutdown.drain_ms`.
     pub async fn stop(self) {
-        let Self { edge, stop, listener, tasks, node, lock, .. } = self;
+        let Self { edge, stop, listener, tasks, node, data, lock, .. } = self;
         // The listener closes, idle connections close, requests under way go on.
         stop.now();
         edge.node.shut_down().await;
@@ -170,14 +174,30 @@ impl Running {
             let _ = task.await;
         }
         edge.node.finish().await;
+        let reads = edge.reads.clone();
         drop((edge, listener));
         // Joining blocks until the last commit is on the disk.
         let joined = tokio::task::spawn_blocking(move || node.join()).await;
         if joined.is_err() {
             tracing::error!("the node thread could not be waited for");
         }
+        note::note(&reads, &data.witness(), None).await;
         drop(lock);
     }
+}
+
+/// Begins a new epoch if the database is not the one that was here before; see [`witness`].
+fn recognise(data: &DataFolder, store: &mut SqliteStore) -> Result<(), StartError> {
+    let epoch = Epoch::from_parts(now_ms(), &random()?);
+    if let Some((noted, found)) = witness::examine(store, Witness::load(&data.witness()), epoch)? {
+        tracing::warn!(
+            noted_epoch = %noted.epoch, noted_horizon = noted.horizon,
+            found_epoch = %found.epoch, found_horizon = found.horizon, %epoch,
+            "the database is not the one that was here before, or an older copy of it: a new epoch has begun, and \
+             clients offer what it lacks; `fil-server backup restore` is the way that checks the copy, too"
+        );
+    }
+    Ok(())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

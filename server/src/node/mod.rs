@@ -19,6 +19,7 @@ mod batch;
 mod commands;
 mod input;
 mod job;
+mod lineage;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,8 @@ use fil_protocol::{ErrorCode, Event, EventBody, KnownEvent, ProtocolError, Seq, 
 use self::batch::{After, Batch};
 pub use self::input::{Actor, Backlog, ConnectionId, Idempotency, Input, Output, RequestId, Revoked};
 pub use self::job::{Job, job};
+pub use self::lineage::ACCOUNTS_MIN;
+use self::lineage::Lineage;
 use crate::bus::{Bus, InProcessBus, Push};
 use crate::hub::connection::SLOW_CHECK_MS;
 use crate::hub::{Delivery, Hub};
@@ -65,6 +68,7 @@ pub struct Node {
     forget_due_ms: Option<u64>,
     sweep_due_ms: u64,
     stopping: bool,
+    lineage: Lineage,
 }
 
 /// A pull that is not answered yet.
@@ -97,6 +101,7 @@ impl Node {
             forget_due_ms: None,
             sweep_due_ms: 0,
             stopping: false,
+            lineage: Lineage::default(),
         })
     }
 
@@ -118,6 +123,7 @@ impl Node {
         for what in after {
             self.follow_up(what, &mut outputs);
         }
+        self.mend_lineage();
         self.answer_pulls();
         self.hub.settle(now_ms);
         self.hub.tick(now_ms);

@@ -6,7 +6,7 @@ use std::mem;
 use fil_protocol::{Head, Hello, ProtocolError, ServerFrame, Welcome};
 
 use super::input::{Actor, ConnectionId};
-use super::{Node, PULLS_PER_STEP, Pull, refusal};
+use super::{Node, PULLS_PER_STEP, Pull, lineage, refusal};
 use crate::history::ReadError;
 use crate::hub::{Hub, Subscription};
 use crate::pull;
@@ -18,7 +18,10 @@ impl Node {
         let Some((actor, _)) = self.hub.speaker(connection) else { return };
         let read = self.reads.snapshot().and_then(|reader| read_welcome(reader.as_ref(), &actor, protocol, hello));
         match read {
-            Ok((subscription, welcome)) => {
+            Ok((subscription, welcome, ahead)) => {
+                if let Some(enough) = ahead {
+                    self.note_ahead(&actor, enough);
+                }
                 let welcome = Welcome { server_time_ms: self.now_ms, ..welcome };
                 self.hub.welcome(self.now_ms, connection, &subscription, welcome);
             }
@@ -93,13 +96,14 @@ fn told(error: ReadError) -> ProtocolError {
     }
 }
 
-/// The welcome, but for the time.
+/// The welcome, but for the time; and, if the client knows more than the database, how many accounts of that kind show
+/// that the database is an older copy.
 fn read_welcome(
     reader: &dyn Reader,
     actor: &Actor,
     protocol: u16,
     hello: &Hello,
-) -> Result<(Subscription, Welcome), StoreError> {
+) -> Result<(Subscription, Welcome, Option<usize>), StoreError> {
     let (epoch, horizon) = (reader.epoch()?, reader.committed_horizon()?);
     let organisation = reader.organisation(actor.organisation)?;
     let account = organisation.account(actor.account)?.ok_or(StoreError::Missing("account"))?;
@@ -107,6 +111,8 @@ fn read_welcome(
     // A horizon of another history, or one that this history has not reached, says nothing about what the client has.
     let known = if hello.epoch == Some(epoch) && hello.horizon <= horizon { hello.horizon } else { 0 };
     let account_rev = organisation.account_rev(actor.account)?;
+    let ahead = lineage::is_ahead(hello, epoch, horizon, account_rev, &progress);
+    let ahead = if ahead { Some(lineage::enough(reader)?) } else { None };
     let conversations: Vec<(Head, u64)> =
         organisation.conversations_of(actor.account)?.iter().map(|(row, _)| (row.head(), row.changed)).collect();
     let heads = conversations.iter().filter(|(_, changed)| *changed > known).map(|(head, _)| *head).collect();
@@ -122,5 +128,5 @@ fn read_welcome(
         account_rev,
         heads,
     };
-    Ok((Subscription { account_rev, conversations }, welcome))
+    Ok((Subscription { account_rev, conversations }, welcome, ahead))
 }

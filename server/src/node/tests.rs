@@ -3,5 +3,6 @@
 mod commands;
 mod connections;
 mod failures;
+mod lineage;
 mod slow;
 mod stage;

@@ -55,13 +55,6 @@ impl Log {
         }
     }
 
-    /// The server says that this is its head. A cursor beyond it belongs to a history that the server has lost.
-    pub(super) fn rewind(&mut self, head: Seq) {
-        if self.cursor.is_some_and(|cursor| cursor > head) {
-            *self = Self { head, ..Self::default() };
-        }
-    }
-
     /// A push came. Answers the events that can be applied now, in order.
     pub(super) fn push(&mut self, now_ms: u64, event: Event) -> Vec<Event> {
         self.head = self.head.max(event.seq);

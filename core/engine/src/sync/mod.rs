@@ -118,25 +118,26 @@ impl Sync {
         self.shown = conversation;
     }
 
-    /// `welcome` came. Cursors of another history are forgotten, with everything that was cached under them.
-    pub fn welcomed(&mut self, now_ms: u64, welcome: &Welcome, actions: &mut Vec<Action>) {
-        if self.epoch != Some(welcome.epoch) {
+    /// Whether the server has less than it has told this device before, under the same epoch: its database was put back
+    /// to an older state by hand. What it says from here on under known numbers is another history.
+    pub fn is_ahead_of(&self, welcome: &Welcome) -> bool {
+        let cursor = |head: &Head| self.logs.get(&head.conversation).and_then(|log| log.cursor);
+        self.epoch == Some(welcome.epoch)
+            && (welcome.horizon < self.horizon
+                || welcome.account_rev < self.account.rev
+                || welcome.heads.iter().any(|head| cursor(head).is_some_and(|cursor| cursor > head.seq)))
+    }
+
+    /// `welcome` came. Cursors of another history (another epoch, or one that was `lost` under the same) are forgotten,
+    /// with everything that was cached under them.
+    pub fn welcomed(&mut self, now_ms: u64, welcome: &Welcome, lost: bool, actions: &mut Vec<Action>) {
+        if lost || self.epoch != Some(welcome.epoch) {
             self.reset(welcome.epoch, actions);
         }
         self.open = true;
         self.breaker.clear_pauses();
         self.promised = welcome.horizon;
         self.account.head = welcome.account_rev;
-        if welcome.account_rev < self.account.rev {
-            // The cursor is ahead of the server, which only a restored server explains: ask for everything.
-            self.account.whole = true;
-        }
-        for head in &welcome.heads {
-            // A cursor ahead of the server in the same history: take what the server has.
-            if let Some(log) = self.logs.get_mut(&head.conversation) {
-                log.rewind(head.seq);
-            }
-        }
         self.heads(now_ms, &welcome.heads);
     }
 

@@ -56,6 +56,10 @@ scenarios! {
     a_gap_is_held_and_then_pulled
     /// Rows 26 and 50: a restored server has another epoch; the journal is offered again under the same numbers.
     a_restored_server_is_offered_the_journal
+    /// Rows 26 and 50: an older copy under the same epoch is noticed, and treated like another epoch.
+    a_server_put_back_by_hand_is_offered_the_journal
+    /// Row 50: the same, noticed by the device's own numbers alone.
+    lost_numbers_alone_show_a_server_that_was_put_back
     /// The journal of an earlier generation has no numbers that the restored server could know: new ones are given.
     a_journal_of_an_earlier_generation_is_offered_too
     /// On a slow line an answer that comes late must not be asked for again for ever.
