@@ -4,6 +4,7 @@
 //! packages and read the repository, and no other crate depends on it. It is built before anything else, so it has
 //! next to no dependencies.
 
+mod bench;
 mod codegen;
 mod command;
 mod lint;
@@ -25,6 +26,8 @@ cargo xtask <verb>
 
   run                  build and start everything: server, demo organisation, one desktop window per account
   test [--only PART]   install what the tests need and run every test; parts: rust, ui, browser, desktop, api
+  bench [--only NAME]… [--scale small|full] [--out FILE] [--soak MINUTES]
+                       build as shipped and measure: one JSON line per figure, with a baseline of the same run
   lint                 formatting, clippy with warnings as errors, cargo deny
   deny                 licences, bans and sources of what Fil is built from (cargo deny)
   tidy                 what no compiler checks: dependency arrows, generated files, documents, house rules
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         ["run"] => run::run(&workspace),
         ["test"] => test::run(&workspace, None),
         ["test", "--only", part] => test::run(&workspace, Some(part)),
+        ["bench", arguments @ ..] => bench::run(&workspace, arguments),
         ["lint"] => lint::run(&workspace),
         ["deny"] => lint::deny(&workspace),
         ["tidy"] => tidy::run(&workspace),
