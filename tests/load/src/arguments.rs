@@ -37,7 +37,11 @@ enum Verb {
     /// List the scenarios.
     List,
     /// Be the baseline: a WebSocket relay that stores nothing. Prints `listening on ADDRESS`.
-    Relay,
+    Relay {
+        /// The port to listen on; 0 takes a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+    },
 }
 
 impl Arguments {
@@ -57,7 +61,7 @@ impl Arguments {
                 }
                 Ok(())
             }
-            Verb::Relay => relay::serve(),
+            Verb::Relay { port } => relay::serve(port),
         }
     }
 }

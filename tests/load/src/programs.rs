@@ -43,9 +43,10 @@ impl Program {
         Self::start(command.stderr(log), true)
     }
 
-    /// The relay.
-    pub fn relay() -> Result<Self, Failure> {
-        Self::start(Command::new(own_program()?).arg("relay").stderr(Stdio::inherit()), false)
+    /// The relay. Port 0 takes a free one.
+    pub fn relay(port: u16) -> Result<Self, Failure> {
+        let mut command = Command::new(own_program()?);
+        Self::start(command.args(["relay", "--port"]).arg(port.to_string()).stderr(Stdio::inherit()), false)
     }
 
     fn start(command: &mut Command, is_fil: bool) -> Result<Self, Failure> {

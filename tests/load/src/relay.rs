@@ -25,11 +25,13 @@ const WRITTEN_AT_ONCE: usize = 64;
 
 type Room = Arc<Mutex<Vec<(u64, Sender<Utf8Bytes>)>>>;
 
-/// Serves on a free port of this machine until the process is killed; prints `listening on ADDRESS` first.
-pub fn serve() -> Result<(), Failure> {
+/// Serves on a port of this machine, 0 for any free one, until the process is killed; prints `listening on ADDRESS` first.
+pub fn serve(port: u16) -> Result<(), Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpSocket::new_v4()?;
-        listener.bind(SocketAddr::from(([127, 0, 0, 1], port())))?;
+        // The port of a relay that was killed a moment ago.
+        listener.set_reuseaddr(true)?;
+        listener.bind(SocketAddr::from(([127, 0, 0, 1], port)))?;
         let listener: TcpListener = listener.listen(4_096)?;
         println!("listening on {}", listener.local_addr()?);
         let rooms: Arc<Mutex<HashMap<String, Room>>> = Arc::default();
@@ -39,11 +41,6 @@ pub fn serve() -> Result<(), Failure> {
         }
         Ok(())
     })
-}
-
-/// The port to listen on: that of `FIL_RELAY_PORT`, for a relay that comes back after a kill, or any free one.
-fn port() -> u16 {
-    std::env::var("FIL_RELAY_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0)
 }
 
 async fn converse(stream: TcpStream, id: u64, rooms: Arc<Mutex<HashMap<String, Room>>>) {

@@ -35,7 +35,7 @@ fn run(stage: &Stage) -> Result<(), Failure> {
     let pipelined = Plan { pace: Pace::AfterAcknowledgement(8), ..plan };
 
     let fil = Program::fil(&house.data(), 0)?;
-    let relay = Program::relay()?;
+    let relay = Program::relay(0)?;
     let both = |plan: Plan| -> Result<(Talk, Talk), Failure> {
         Ok((
             talk::run(&fil, &everybody(&fil, &house, &people), plan)?,
