@@ -2,9 +2,10 @@
 //!
 //! [`Batch::sort`] tells inputs that write from those that do not. [`Batch::commit`] runs the writing ones in order,
 //! each in a savepoint of its own, so that one that fails leaves its neighbours alone. Every step knows what to answer
-//! if the commit succeeds, and whom to refuse if it fails.
+//! if the commit succeeds, and whom to refuse if it fails. A batch in which nothing writes begins no transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::{mem, slice};
 
 use fil_protocol::{
     AccountId, ClientFrame, Command, ConversationId, ErrorCode, Generation, Head, Hello, OrganisationId, ProtocolError,
@@ -16,6 +17,9 @@ use super::{Job, RETRY_MS, commands, refusal};
 use crate::bus::Push;
 use crate::hub::Hub;
 use crate::store::{Store, StoreError, Transaction, nested};
+
+/// Commands of one batch that may fail to be written before it is taken for a failure of the disk.
+const FAILURES_MAX: usize = 8;
 
 /// What follows after the commit.
 pub(super) enum After {
@@ -41,30 +45,28 @@ pub(super) struct Batch<'h> {
     refused: BTreeSet<ConnectionId>,
 }
 
-/// An input that waits for its turn.
+/// An input that waits for its turn, and what became of it.
 enum Step {
     /// It needs no transaction.
     Free(After),
     /// A frame that writes.
-    Frame { connection: ConnectionId, actor: Actor, generation: Generation, work: FrameWork },
+    Frame { connection: ConnectionId, actor: Actor, generation: Generation, work: FrameWork, after: Option<After> },
     /// A command over HTTP.
-    Request { request: RequestId, actor: Actor, idempotency: Option<Idempotency>, command: Command },
+    Request {
+        request: RequestId,
+        actor: Actor,
+        idempotency: Option<Idempotency>,
+        command: Command,
+        result: Result<Head, ProtocolError>,
+    },
     /// Work of the edge.
-    Job(Box<dyn Job>),
+    Job { job: Box<dyn Job>, result: Option<Result<(), StoreError>> },
 }
 
 enum FrameWork {
     Hello { protocol: u16, hello: Hello },
     Command { no: u64, command: RawCommand },
     Acknowledge { no: u64 },
-}
-
-/// A step that has run, and is not committed yet.
-enum Ran {
-    Free(After),
-    Frame { connection: ConnectionId, after: Option<After> },
-    Request { request: RequestId, result: Result<Head, ProtocolError> },
-    Job { job: Box<dyn Job>, result: Result<(), StoreError> },
 }
 
 impl<'h> Batch<'h> {
@@ -87,9 +89,10 @@ impl<'h> Batch<'h> {
                 self.steps.push(Step::Free(After::Answer { request, result: Err(unavailable()) }));
             }
             Input::Command { request, actor, idempotency, command } => {
-                self.steps.push(Step::Request { request, actor, idempotency, command });
+                let result = Err(unavailable());
+                self.steps.push(Step::Request { request, actor, idempotency, command, result });
             }
-            Input::Job(job) => self.steps.push(Step::Job(job)),
+            Input::Job(job) => self.steps.push(Step::Job { job, result: None }),
             Input::Revoked(revoked) => self.steps.push(Step::Free(After::Revoke(revoked))),
             Input::Tick => {}
             Input::ShutDown => {
@@ -101,55 +104,81 @@ impl<'h> Batch<'h> {
 
     /// Runs what writes and commits it. Gives what follows, and the pushes of the commit.
     pub(super) fn commit(mut self, store: &mut dyn Store, sweep: bool) -> (Vec<After>, Vec<Push>) {
-        let steps = std::mem::take(&mut self.steps);
-        let writing = !self.reads.is_empty() || steps.iter().any(|step| !matches!(step, Step::Free(_)));
-        if !writing {
-            return (steps.into_iter().map(not_run).filter_map(Ran::succeeded).collect(), Vec::new());
-        }
         let mut pushes = Vec::new();
-        let mut ran = Vec::with_capacity(steps.len());
-        match self.write(store, steps, sweep, &mut ran, &mut pushes) {
-            Ok(()) => (ran.into_iter().filter_map(Ran::succeeded).collect(), pushes),
+        let mut steps = mem::take(&mut self.steps);
+        if !sweep && self.reads.is_empty() && steps.iter().all(|step| matches!(step, Step::Free(_))) {
+            return (steps.into_iter().filter_map(Step::succeeded).collect(), pushes);
+        }
+        let refused = self.refused.clone();
+        let written = self.write(store, &mut steps, &mut pushes, |batch, transaction, pushes| {
+            batch.write_reads(transaction, pushes)?;
+            if sweep { commands::sweep_answers(transaction, batch.now_ms) } else { Ok(()) }
+        });
+        match written {
+            Ok(()) => (steps.into_iter().filter_map(Step::succeeded).collect(), pushes),
             Err(error) => {
                 tracing::error!(%error, "a batch could not be committed");
-                (ran.into_iter().map(|step| step.failed(&error)).collect(), Vec::new())
+                self.refused = refused;
+                self.commit_one_by_one(store, steps, &error)
             }
         }
     }
 
-    /// One transaction for everything. Every step is in `ran` afterwards, whether it had its turn or not.
+    /// A store may find out only when it writes that one command cannot be written. So that its neighbours do not
+    /// suffer, each has another try in a transaction of its own. Where the disk is full or somebody holds the database,
+    /// or several fail, it is no matter of single commands, and the rest is refused.
+    fn commit_one_by_one(
+        mut self,
+        store: &mut dyn Store,
+        steps: Vec<Step>,
+        error: &StoreError,
+    ) -> (Vec<After>, Vec<Push>) {
+        let mut after = Vec::new();
+        let mut pushes = Vec::new();
+        let mut failures = if matches!(error, StoreError::Full | StoreError::Busy) { FAILURES_MAX } else { 0 };
+        for mut step in steps {
+            let mut news = Vec::new();
+            let written = match &step {
+                Step::Free(_) => Ok(()),
+                _ if failures >= FAILURES_MAX => Err(error.repeat()),
+                // What it did in the first try is undone, and it cannot do it twice.
+                Step::Job { result: Some(_), .. } => Err(error.repeat()),
+                _ => self.write(store, slice::from_mut(&mut step), &mut news, |_, _, _| Ok(())),
+            };
+            match written {
+                Ok(()) => {
+                    pushes.extend(news);
+                    after.extend(step.succeeded());
+                }
+                Err(error) => {
+                    failures += 1;
+                    after.push(step.failed(&error));
+                }
+            }
+        }
+        if failures < FAILURES_MAX {
+            let mut news = Vec::new();
+            let written = self
+                .write(store, &mut [], &mut news, |batch, transaction, pushes| batch.write_reads(transaction, pushes));
+            // Positions that were not written are sent again with the next ones.
+            pushes.extend(written.map(|()| news).unwrap_or_default());
+        }
+        (after, pushes)
+    }
+
+    /// One transaction for these steps, and something last.
     fn write(
         &mut self,
         store: &mut dyn Store,
-        steps: Vec<Step>,
-        sweep: bool,
-        ran: &mut Vec<Ran>,
+        steps: &mut [Step],
         pushes: &mut Vec<Push>,
+        last: impl FnOnce(&Self, &dyn Transaction, &mut Vec<Push>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let transaction = match store.begin() {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                ran.extend(steps.into_iter().map(not_run));
-                return Err(error);
-            }
-        };
-        let mut broken = None;
+        let transaction = store.begin()?;
         for step in steps {
-            if broken.is_some() {
-                ran.push(not_run(step));
-                continue;
-            }
-            let (step, result) = self.run(transaction.as_ref(), step, pushes);
-            ran.push(step);
-            broken = result.err();
+            self.run(transaction.as_ref(), step, pushes)?;
         }
-        if let Some(error) = broken {
-            return Err(error);
-        }
-        self.write_reads(transaction.as_ref(), pushes)?;
-        if sweep {
-            commands::sweep_answers(transaction.as_ref(), self.now_ms)?;
-        }
+        last(self, transaction.as_ref(), pushes)?;
         transaction.commit()
     }
 
@@ -192,7 +221,7 @@ impl<'h> Batch<'h> {
             }
             ClientFrame::Renew { .. } => return,
         };
-        self.steps.push(Step::Frame { connection, actor, generation, work });
+        self.steps.push(Step::Frame { connection, actor, generation, work, after: None });
     }
 
     fn refuse(&mut self, connection: ConnectionId, error: ProtocolError) {
@@ -200,64 +229,61 @@ impl<'h> Batch<'h> {
         self.steps.push(Step::Free(After::Refuse { connection, error }));
     }
 
-    /// Runs one step in a savepoint of its own. An error means that the transaction is of no use any more; the step is
-    /// given back all the same, to be refused.
+    /// Runs one step in a savepoint of its own. An error means that the transaction is of no use any more.
     fn run(
         &mut self,
         transaction: &dyn Transaction,
-        step: Step,
+        step: &mut Step,
         pushes: &mut Vec<Push>,
-    ) -> (Ran, Result<(), StoreError>) {
+    ) -> Result<(), StoreError> {
         let now_ms = self.now_ms;
         match step {
-            Step::Free(after) => (Ran::Free(after), Ok(())),
-            Step::Frame { connection, .. } if self.refused.contains(&connection) => {
-                (Ran::Frame { connection, after: None }, Ok(()))
-            }
-            Step::Frame { connection, actor, generation, work } => {
+            Step::Free(_) => {}
+            Step::Frame { connection, after, .. } if self.refused.contains(connection) => *after = None,
+            Step::Frame { connection, actor, generation, work, after } => {
+                let connection = *connection;
                 let part = attempt(transaction, || match work {
                     FrameWork::Hello { protocol, hello } => {
-                        let greeted = commands::hello(transaction, &actor, &hello)?;
-                        Ok(greeted.map(|()| (Some(After::Welcome { connection, protocol, hello }), Vec::new())))
+                        let greeted = commands::hello(transaction, actor, hello)?;
+                        let welcome = After::Welcome { connection, protocol: *protocol, hello: hello.clone() };
+                        Ok(greeted.map(|()| (Some(welcome), Vec::new())))
                     }
                     FrameWork::Command { no, command } => {
-                        let done = commands::numbered(transaction, &actor, generation, no, &command, now_ms)?;
+                        let done = commands::numbered(transaction, actor, *generation, *no, command, now_ms)?;
                         Ok(done.map(|(verdict, pushes)| (verdict.map(|verdict| reply(connection, verdict)), pushes)))
                     }
                     FrameWork::Acknowledge { no } => {
-                        let done = commands::acknowledge(transaction, &actor, generation, no)?;
+                        let done = commands::acknowledge(transaction, actor, *generation, *no)?;
                         Ok(done.map(|()| (None, Vec::new())))
                     }
                 });
-                match part {
-                    Ok(Ok((after, news))) => {
+                *after = match part? {
+                    Ok((after, news)) => {
                         pushes.extend(news);
-                        (Ran::Frame { connection, after }, Ok(()))
+                        after
                     }
-                    Ok(Err(error)) => {
+                    Err(error) => {
                         self.refused.insert(connection);
-                        (Ran::Frame { connection, after: Some(After::Refuse { connection, error }) }, Ok(()))
+                        Some(After::Refuse { connection, error })
                     }
-                    Err(error) => (Ran::Frame { connection, after: None }, Err(error)),
-                }
+                };
             }
-            Step::Request { request, actor, idempotency, command } => {
-                let part =
-                    attempt(transaction, || commands::unnumbered(transaction, &actor, idempotency, &command, now_ms));
-                match part {
-                    Ok(Ok((head, news))) => {
-                        pushes.extend(news);
-                        (Ran::Request { request, result: Ok(head) }, Ok(()))
-                    }
-                    Ok(Err(error)) => (Ran::Request { request, result: Err(error) }, Ok(())),
-                    Err(error) => (not_run(Step::Request { request, actor, idempotency: None, command }), Err(error)),
-                }
+            Step::Request { actor, idempotency, command, result, .. } => {
+                let part = attempt(transaction, || {
+                    commands::unnumbered(transaction, actor, idempotency.as_ref(), command, now_ms)
+                });
+                *result = part?.map(|(head, news)| {
+                    pushes.extend(news);
+                    head
+                });
             }
-            Step::Job(mut job) => match nested(transaction, || Ok(((), job.run(transaction).map(|()| true)?))) {
-                Ok(result) => (Ran::Job { job, result }, Ok(())),
-                Err(error) => (Ran::Job { job, result: Ok(()) }, Err(error)),
-            },
+            Step::Job { job, result } => {
+                // If the transaction fails, nobody asks for this one.
+                *result = Some(Ok(()));
+                *result = Some(nested(transaction, || Ok(((), job.run(transaction).map(|()| true)?)))?);
+            }
         }
+        Ok(())
     }
 
     fn write_reads(&self, transaction: &dyn Transaction, pushes: &mut Vec<Push>) -> Result<(), StoreError> {
@@ -272,17 +298,17 @@ impl<'h> Batch<'h> {
     }
 }
 
-impl Ran {
+impl Step {
     fn succeeded(self) -> Option<After> {
         match self {
             Self::Free(after) => Some(after),
             Self::Frame { after, .. } => after,
-            Self::Request { request, result } => Some(After::Answer { request, result }),
-            Self::Job { job, result } => Some(After::Finish { job, result }),
+            Self::Request { request, result, .. } => Some(After::Answer { request, result }),
+            Self::Job { job, result } => Some(After::Finish { job, result: result.unwrap_or(Ok(())) }),
         }
     }
 
-    /// What follows instead if the batch was not committed.
+    /// What follows instead if it was not committed.
     fn failed(self, error: &StoreError) -> After {
         match self {
             Self::Free(after) => after,
@@ -290,16 +316,6 @@ impl Ran {
             Self::Request { request, .. } => After::Answer { request, result: Err(refusal(error)) },
             Self::Job { job, .. } => After::Finish { job, result: Err(error.repeat()) },
         }
-    }
-}
-
-/// A step that never had its turn, to be refused.
-fn not_run(step: Step) -> Ran {
-    match step {
-        Step::Free(after) => Ran::Free(after),
-        Step::Frame { connection, .. } => Ran::Frame { connection, after: None },
-        Step::Request { request, .. } => Ran::Request { request, result: Err(unavailable()) },
-        Step::Job(job) => Ran::Job { job, result: Ok(()) },
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) fn numbered(
 pub(super) fn unnumbered(
     transaction: &dyn Transaction,
     actor: &Actor,
-    idempotency: Option<Idempotency>,
+    idempotency: Option<&Idempotency>,
     command: &Command,
     now_ms: u64,
 ) -> Refusable<(Head, Vec<Push>)> {
@@ -85,7 +85,7 @@ pub(super) fn unnumbered(
     if let Err(error) = active(organisation.as_ref(), actor)? {
         return Ok(Err(error));
     }
-    if let Some(Idempotency { key, body_hash }) = &idempotency
+    if let Some(Idempotency { key, body_hash }) = idempotency
         && let Some(answer) = organisation.answer(actor.account, key)?
     {
         if answer.body_hash != *body_hash {
@@ -99,7 +99,8 @@ pub(super) fn unnumbered(
         Decision::Rejected(error) => (Err(error), Vec::new()),
     };
     if let Some(Idempotency { key, body_hash }) = idempotency {
-        organisation.store_answer(actor.account, &key, &Answer { body_hash, result: result.clone() }, now_ms)?;
+        let answer = Answer { body_hash: *body_hash, result: result.clone() };
+        organisation.store_answer(actor.account, key, &answer, now_ms)?;
     }
     Ok(result.map(|head| (head, pushes)))
 }
@@ -133,7 +134,8 @@ pub(super) fn read(
     if seq <= member.read.seq {
         return Ok(None);
     }
-    let read = Position { seq, sent: writer.sent_up_to(conversation, seq)? };
+    let read =
+        if seq == row.head.seq { row.head } else { Position { seq, sent: writer.sent_up_to(conversation, seq)? } };
     let rev = writer.set_read(conversation, account, read)?;
     let entry = ConversationEntry { conversation, kind: row.record.kind, member: true, read };
     Ok(Some(Push::Account { organisation, account, rev, entry: KnownAccountEntry::Conversation(entry) }))

@@ -3,7 +3,8 @@
 //! [`Node::step`] takes whatever is waiting as one batch, in three movements:
 //!
 //! 1. everything that writes goes into one transaction (`batch`), each command in a savepoint of its own;
-//! 2. one commit (group commit). If it fails, nothing of the batch is acknowledged and nobody is told anything of it;
+//! 2. one commit (group commit). If it fails, nothing of the batch is acknowledged and nobody is told anything of it. If
+//!    it was not the disk, each command is tried alone, so that one that cannot be written does not keep its neighbours;
 //! 3. the pushes of the commit are handed out, then verdicts, welcomes and answers to pulls, which are read from the
 //!    committed state.
 //!

@@ -1,6 +1,8 @@
 //! What every store promises. [`store_contract!`] makes the tests for one implementation from a function that gives an
 //! empty store of epoch 1, with whatever keeps it alive.
 
+mod sends;
+
 use std::any::Any;
 
 use fil_protocol::{
@@ -15,6 +17,8 @@ use super::{
 use crate::testing::{
     ADA, BEN, EVE, MALLORY, NOW_MS, account, actor, epoch, generation, group, message, organisation, populate,
 };
+
+pub(super) use sends::a_send_is_seen_by_every_read_and_undone_with_its_part;
 
 /// An empty store and what it lives in.
 pub(super) type Made = (Box<dyn Store>, Box<dyn Any>);
@@ -34,6 +38,7 @@ macro_rules! store_contract {
         $crate::store::contract::store_contract! { $make:
             only_a_commit_is_seen
             a_nested_part_is_undone_alone
+            a_send_is_seen_by_every_read_and_undone_with_its_part
             the_horizon_counts_commits_that_change_conversations
             a_new_epoch_replaces_the_old_one
             organisations_are_unique

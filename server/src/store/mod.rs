@@ -8,6 +8,8 @@
 //! - What belongs to an organisation is reached only through [`Reader::organisation`] and [`Transaction::organisation`],
 //!   and carries the organisation into every query, so a query cannot forget it. The few server-wide questions are
 //!   [`ReadServer`] and [`WriteServer`].
+//! - An implementation may keep writes back until the commit, as long as every read sees them. What the database then
+//!   refuses is an error of the commit: the node tries each command of the batch alone.
 //! - Every noun has its own file: row type, reads, writes. An implementation has a file per noun too.
 //!
 //! Methods take `&self`, so that several nouns can be used in one expression; an implementation whose connection wants

@@ -171,3 +171,34 @@ fn an_actor_that_does_not_exist_is_refused() {
     }]);
     assert_eq!(stage.answers[&1].as_ref().unwrap_err().code, ErrorCode::DeviceRevoked);
 }
+
+/// A command that the database refuses to write, for whatever reason, is refused alone, and so is a job that ran beside
+/// it; its neighbours are committed, in their order. A trigger plays the damaged page.
+#[test]
+fn a_command_that_cannot_be_written_leaves_its_neighbours_alone() {
+    let mut stage = Stage::new();
+    stage.join(1, ADA);
+    stage.join(2, BEN);
+    stage.join(3, EVE);
+    stage.run(1, create_group(1, "Crew", &[BEN, EVE]));
+    stage.sabotage(
+        "CREATE TRIGGER page BEFORE INSERT ON event WHEN NEW.body LIKE '%poison%'
+        BEGIN SELECT RAISE(ABORT, 'damaged'); END",
+    );
+    for connection in [1, 2, 3] {
+        stage.hear(connection);
+    }
+    let before = stage.command(1, send(group(1), 1, "one"));
+    let poison = stage.command(2, send(group(1), 2, "poison"));
+    let after = stage.command(3, send(group(1), 3, "two"));
+    let read = frame(3, ClientFrame::Read { conversation: group(1), seq: Seq(2) });
+    stage.step(vec![before, poison, after, read, http(4, ADA, None, send(group(1), 4, "three"))]);
+    assert_eq!(script(&stage.hear(2)), ["event 2", "event 3", "event 4", "error Internal"]);
+    let heard = script(&stage.hear(3));
+    assert_eq!(heard, ["event 2", "event 3", "account 1..2: 1", "event 4", "verdict 1 applied 3"]);
+    assert_eq!(stage.answers[&4].as_ref().unwrap().seq, Seq(4));
+    stage.sabotage("DROP TRIGGER page");
+    let back = stage.join(5, BEN);
+    assert_eq!(back.applied, 0, "the number of what was refused is free");
+    assert_eq!(stage.run(5, send(group(1), 2, "poison")), Outcome::Applied { seq: Seq(5) });
+}

@@ -27,8 +27,7 @@ pub(super) struct Stage {
     /// Whether sockets take what they get at once.
     pub(super) reading: bool,
     next_no: BTreeMap<u64, u64>,
-    /// Keeps the folder.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Stage {
@@ -52,8 +51,13 @@ impl Stage {
             answers: BTreeMap::new(),
             reading: true,
             next_no: BTreeMap::new(),
-            _folder: house.folder,
+            folder: house.folder,
         }
+    }
+
+    /// Does something to the database behind the node's back.
+    pub(super) fn sabotage(&self, sql: &str) {
+        rusqlite::Connection::open(self.folder.path().join("fil.db")).unwrap().execute_batch(sql).unwrap();
     }
 
     /// One batch.

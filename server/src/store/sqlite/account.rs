@@ -1,11 +1,12 @@
 //! Accounts.
 
 use fil_protocol::{AccountId, Profile};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{id, int, limit, maybe_number, number};
 use super::error::{exists, found};
 use super::organisation::Organisation;
+use super::working::Number;
 use crate::store::{AccountRow, ReadAccounts, StoreError, WriteAccounts};
 
 /// Version 1. `rev` is the newest revision of the account's stream; `words` are those of the name, for finding people.
@@ -31,11 +32,23 @@ const COLUMNS: &str = "id, handle, name, password_hash, created_at_ms, disabled_
 impl Organisation<'_> {
     /// Takes the next revision of an account's stream.
     pub(super) fn next_rev(&self, account: AccountId) -> Result<u64, StoreError> {
-        self.sql("UPDATE account SET rev = rev + 1 WHERE organisation = ?1 AND id = ?2 RETURNING rev")?
-            .query_row(params![self.number, account.as_bytes()], |row| number(row, 0))
-            .optional()?
-            .ok_or(StoreError::Missing("account"))
+        let rev = self.account_rev(account)? + 1;
+        self.working.revs.borrow_mut().put((self.number, account), rev);
+        Ok(rev)
     }
+}
+
+/// Writes the newest revision of an account's stream.
+pub(super) fn update_rev(
+    connection: &Connection,
+    number: Number,
+    account: AccountId,
+    rev: u64,
+) -> Result<(), StoreError> {
+    let rows = connection
+        .prepare_cached("UPDATE account SET rev = ?3 WHERE organisation = ?1 AND id = ?2")?
+        .execute(params![number, account.as_bytes(), int(rev)])?;
+    found("account", rows)
 }
 
 impl ReadAccounts for Organisation<'_> {
@@ -74,10 +87,18 @@ impl ReadAccounts for Organisation<'_> {
     }
 
     fn account_rev(&self, account: AccountId) -> Result<u64, StoreError> {
-        self.sql("SELECT rev FROM account WHERE organisation = ?1 AND id = ?2")?
+        let key = (self.number, account);
+        let kept = self.working.revs.borrow().get(&key);
+        if let Some(rev) = kept {
+            return Ok(rev);
+        }
+        let rev = self
+            .glance("SELECT rev FROM account WHERE organisation = ?1 AND id = ?2")?
             .query_row(params![self.number, account.as_bytes()], |row| number(row, 0))
             .optional()?
-            .ok_or(StoreError::Missing("account"))
+            .ok_or(StoreError::Missing("account"))?;
+        self.working.revs.borrow_mut().keep(key, rev);
+        Ok(rev)
     }
 }
 

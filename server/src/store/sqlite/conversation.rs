@@ -1,12 +1,13 @@
 //! Conversations, and the numbers of their deleted messages.
 
 use fil_protocol::{AccountId, ConversationId, ConversationRecord, Position, Seq};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{from_name, id, int, limit, number, seq, to_name};
 use super::error::{exists, found};
 use super::member::member_row;
 use super::organisation::Organisation;
+use super::working::Number;
 use crate::store::{ConversationRow, MemberRow, ReadConversations, StoreError, WriteConversations};
 
 /// Version 1. The key begins with the organisation: an id chosen by a client of one organisation can neither collide
@@ -34,11 +35,20 @@ pub(super) const TABLES: &str = "
 
 impl ReadConversations for Organisation<'_> {
     fn conversation(&self, conversation: ConversationId) -> Result<Option<ConversationRow>, StoreError> {
-        let mut statement = self.sql(
+        let key = (self.number, conversation);
+        let kept = self.working.conversations.borrow().get(&key);
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let mut statement = self.glance(
             "SELECT id, kind, title, head, sent, last_at_ms, changed FROM conversation
              WHERE organisation = ?1 AND id = ?2",
         )?;
-        Ok(statement.query_row(params![self.number, conversation.as_bytes()], conversation_row).optional()?)
+        let row = statement.query_row(params![self.number, conversation.as_bytes()], conversation_row).optional()?;
+        if let Some(row) = &row {
+            self.working.conversations.borrow_mut().keep(key, row.clone());
+        }
+        Ok(row)
     }
 
     fn conversations_of(&self, account: AccountId) -> Result<Vec<(ConversationRow, MemberRow)>, StoreError> {
@@ -98,20 +108,10 @@ impl WriteConversations for Organisation<'_> {
     }
 
     fn advance(&self, conversation: ConversationId, head: Position, at_ms: u64) -> Result<(), StoreError> {
-        let rows = self
-            .sql(
-                "UPDATE conversation SET head = ?3, sent = ?4, last_at_ms = ?5, changed = ?6
-                 WHERE organisation = ?1 AND id = ?2",
-            )?
-            .execute(params![
-                self.number,
-                conversation.as_bytes(),
-                seq(head.seq),
-                int(head.sent),
-                int(at_ms),
-                int(self.batch.change())
-            ])?;
-        found("conversation", rows)
+        let row = self.conversation(conversation)?.ok_or(StoreError::Missing("conversation"))?;
+        let row = ConversationRow { head, last_at_ms: at_ms, changed: self.working.change(), ..row };
+        self.working.conversations.borrow_mut().put((self.number, conversation), row);
+        Ok(())
     }
 
     fn set_title(&self, conversation: ConversationId, title: &str) -> Result<(), StoreError> {
@@ -127,6 +127,24 @@ impl WriteConversations for Organisation<'_> {
             .map_err(exists("deletion"))?;
         Ok(())
     }
+}
+
+/// Writes the counters of a conversation.
+pub(super) fn update(connection: &Connection, number: Number, row: &ConversationRow) -> Result<(), StoreError> {
+    let rows = connection
+        .prepare_cached(
+            "UPDATE conversation SET head = ?3, sent = ?4, last_at_ms = ?5, changed = ?6
+             WHERE organisation = ?1 AND id = ?2",
+        )?
+        .execute(params![
+            number,
+            row.record.conversation.as_bytes(),
+            seq(row.head.seq),
+            int(row.head.sent),
+            int(row.last_at_ms),
+            int(row.changed)
+        ])?;
+    found("conversation", rows)
 }
 
 fn conversation_row(row: &Row<'_>) -> rusqlite::Result<ConversationRow> {

@@ -1,11 +1,12 @@
 //! Devices.
 
 use fil_protocol::{AccountId, DeviceId, Generation};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{id, int, maybe_number, number};
 use super::error::{exists, found};
 use super::organisation::Organisation;
+use super::working::Number;
 use crate::store::{DeviceRow, NewDevice, Progress, ReadDevices, StoreError, WriteDevices};
 
 /// Version 1.
@@ -48,7 +49,12 @@ impl ReadDevices for Organisation<'_> {
     }
 
     fn progress(&self, device: DeviceId) -> Result<Option<Progress>, StoreError> {
-        let mut statement = self.sql(
+        let key = (self.number, device);
+        let kept = self.working.devices.borrow().get(&key);
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let mut statement = self.glance(
             "SELECT d.generation, d.applied, d.acknowledged, d.revoked_at_ms IS NULL AND a.disabled_at_ms IS NULL
              FROM device d JOIN account a ON a.organisation = d.organisation AND a.id = d.account
              WHERE d.organisation = ?1 AND d.id = ?2",
@@ -61,7 +67,11 @@ impl ReadDevices for Organisation<'_> {
                 active: row.get(3)?,
             })
         });
-        Ok(progress.optional()?)
+        let progress = progress.optional()?;
+        if let Some(progress) = progress {
+            self.working.devices.borrow_mut().keep(key, progress);
+        }
+        Ok(progress)
     }
 }
 
@@ -112,29 +122,34 @@ impl WriteDevices for Organisation<'_> {
     }
 
     fn set_applied(&self, device: DeviceId, no: u64) -> Result<(), StoreError> {
-        let rows = self.sql("UPDATE device SET applied = ?3 WHERE organisation = ?1 AND id = ?2")?.execute(params![
-            self.number,
-            device.as_bytes(),
-            int(no)
-        ])?;
-        found("device", rows)
+        let progress = self.progress(device)?.ok_or(StoreError::Missing("device"))?;
+        self.working.devices.borrow_mut().put((self.number, device), Progress { applied: no, ..progress });
+        Ok(())
     }
 
     fn acknowledge(&self, device: DeviceId, no: u64) -> Result<(), StoreError> {
-        let rows = self
-            .sql(
-                "UPDATE device SET acknowledged = max(acknowledged, min(applied, ?3))
-                 WHERE organisation = ?1 AND id = ?2",
-            )?
-            .execute(params![self.number, device.as_bytes(), int(no)])?;
-        found("device", rows)?;
-        self.sql("DELETE FROM verdict WHERE organisation = ?1 AND device = ?2 AND no <= ?3")?.execute(params![
-            self.number,
-            device.as_bytes(),
-            int(no)
-        ])?;
+        let progress = self.progress(device)?.ok_or(StoreError::Missing("device"))?;
+        let acknowledged = no.min(progress.applied);
+        if acknowledged > progress.acknowledged {
+            let key = (self.number, device);
+            self.working.devices.borrow_mut().put(key, Progress { acknowledged, ..progress });
+            self.working.acknowledged.borrow_mut().put(key, acknowledged);
+        }
         Ok(())
     }
+}
+
+/// Writes how far a device's commands are.
+pub(super) fn update_progress(
+    connection: &Connection,
+    number: Number,
+    device: DeviceId,
+    progress: &Progress,
+) -> Result<(), StoreError> {
+    let rows = connection
+        .prepare_cached("UPDATE device SET applied = ?3, acknowledged = ?4 WHERE organisation = ?1 AND id = ?2")?
+        .execute(params![number, device.as_bytes(), int(progress.applied), int(progress.acknowledged)])?;
+    found("device", rows)
 }
 
 fn device_row(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {

@@ -1,11 +1,12 @@
 //! Events.
 
-use fil_protocol::{ConversationId, Event, EventBody, KnownEvent, MessageId, Seq};
-use rusqlite::{Row, params};
+use fil_protocol::{AccountId, ConversationId, Event, EventBody, KnownEvent, MessageId, Seq};
+use rusqlite::{Connection, Row, Statement, params};
 
 use super::columns::{from_json, id, int, limit, number, seq, to_json};
 use super::error::{exists, found};
 use super::organisation::Organisation;
+use super::working::Number;
 use crate::store::{ReadEvents, StoreError, WriteEvents};
 
 /// Version 1. `target` is the message that an edit belongs to, so that a deletion finds the edits.
@@ -69,24 +70,19 @@ impl ReadEvents for Organisation<'_> {
 impl WriteEvents for Organisation<'_> {
     fn append_event(&self, conversation: ConversationId, event: &Event) -> Result<(), StoreError> {
         let target = match event.known() {
-            Some(KnownEvent::Edit { target, .. }) => Some(seq(*target)),
+            Some(KnownEvent::Edit { target, .. }) => Some(*target),
             _ => None,
         };
-        self.sql(
-            "INSERT INTO event (organisation, conversation, seq, at_ms, author, target, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            self.number,
-            conversation.as_bytes(),
-            seq(event.seq),
-            int(event.at_ms),
-            event.author.as_bytes(),
-            target,
-            to_json(&event.body)?
-        ])
-        .map_err(exists("event"))?;
-        Ok(())
+        let new = NewEvent { at_ms: event.at_ms, author: event.author, target, body: to_json(&event.body)? };
+        let key = (self.number, conversation, event.seq);
+        // Above the head there is no event but one that waits.
+        let kept = self.working.conversations.borrow().get(&(self.number, conversation));
+        let is_next = kept.is_some_and(|row| row.head.seq < event.seq);
+        if is_next && self.working.events.borrow().get(&key).is_none() {
+            self.working.events.borrow_mut().put(key, new);
+            return Ok(());
+        }
+        new.insert(&mut *self.sql(INSERT)?, self.number, conversation, event.seq)
     }
 
     fn bury_message(
@@ -106,6 +102,50 @@ impl WriteEvents for Organisation<'_> {
             .execute(params![self.number, conversation.as_bytes(), seq(at), of_edit])?;
         Ok(())
     }
+}
+
+/// An event as it is appended.
+pub(super) struct NewEvent {
+    at_ms: u64,
+    author: AccountId,
+    target: Option<Seq>,
+    body: String,
+}
+
+const INSERT: &str = "INSERT INTO event (organisation, conversation, seq, at_ms, author, target, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+impl NewEvent {
+    fn insert(
+        &self,
+        statement: &mut Statement<'_>,
+        number: Number,
+        conversation: ConversationId,
+        at: Seq,
+    ) -> Result<(), StoreError> {
+        let values = params![
+            number,
+            conversation.as_bytes(),
+            seq(at),
+            int(self.at_ms),
+            self.author.as_bytes(),
+            self.target.map(seq),
+            self.body
+        ];
+        statement.execute(values).map_err(exists("event"))?;
+        Ok(())
+    }
+}
+
+/// Writes an event.
+pub(super) fn insert(
+    connection: &Connection,
+    number: Number,
+    conversation: ConversationId,
+    at: Seq,
+    new: &NewEvent,
+) -> Result<(), StoreError> {
+    new.insert(&mut *connection.prepare_cached(INSERT)?, number, conversation, at)
 }
 
 fn event_row(row: &Row<'_>) -> Result<Event, StoreError> {

@@ -1,12 +1,13 @@
 //! Items, and the index of their words.
 
 use fil_protocol::{AccountId, ConversationId, Item, ItemBody, MessageId, Seq};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 
 use super::columns::{from_json, id, int, limit, number, seq, to_json};
 use super::error::exists;
 use super::organisation::Organisation;
 use super::words::WordsChange;
+use super::working::Number;
 use crate::store::{Hit, HitNumber, ReadItems, StoreError, WriteItems};
 
 /// Version 1.
@@ -41,12 +42,12 @@ pub(super) const TABLES: &str = "
 ";
 
 const COLUMNS: &str = "seq, rev, at_ms, author, body";
+const MESSAGE: &str = "SELECT seq, rev, at_ms, author, body FROM item
+    WHERE organisation = ?1 AND conversation = ?2 AND message = ?3";
 
-impl Organisation<'_> {
-    /// The terms that every text of a conversation carries.
-    fn scope(&self, conversation: ConversationId) -> String {
-        format!("o{} c{}", self.number, conversation.0.simple())
-    }
+/// The terms that every text of a conversation carries.
+fn scope(number: Number, conversation: ConversationId) -> String {
+    format!("o{number} c{}", conversation.0.simple())
 }
 
 impl ReadItems for Organisation<'_> {
@@ -85,8 +86,13 @@ impl ReadItems for Organisation<'_> {
     }
 
     fn message(&self, conversation: ConversationId, message: MessageId) -> Result<Option<Item>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM item WHERE organisation = ?1 AND conversation = ?2 AND message = ?3");
-        Ok(self.items(&sql, params![self.number, conversation.as_bytes(), message.as_bytes()])?.pop())
+        let waiting = self.working.message(self.number, conversation, message);
+        if waiting.is_some() {
+            return Ok(waiting);
+        }
+        let mut statement = self.glance(MESSAGE)?;
+        let mut rows = statement.query(params![self.number, conversation.as_bytes(), message.as_bytes()])?;
+        rows.next()?.map(item_row).transpose()
     }
 
     fn search(
@@ -124,30 +130,15 @@ impl ReadItems for Organisation<'_> {
 
 impl WriteItems for Organisation<'_> {
     fn append_item(&self, conversation: ConversationId, item: &Item) -> Result<(), StoreError> {
-        let (sent, text) = match &item.body {
-            ItemBody::Message { sent, text, .. } => (Some(int(*sent)), Some(text)),
-            ItemBody::Deleted { sent, .. } => (Some(int(*sent)), None),
-            ItemBody::Created { .. } | ItemBody::Membership { .. } | ItemBody::Title { .. } => (None, None),
-        };
-        self.sql(
-            "INSERT INTO item (organisation, conversation, seq, rev, at_ms, author, message, sent, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            self.number,
-            conversation.as_bytes(),
-            seq(item.seq),
-            seq(item.rev),
-            int(item.at_ms),
-            item.author.as_bytes(),
-            item.body.message().map(|message| *message.as_bytes()),
-            sent,
-            to_json(&item.body)?
-        ])
-        .map_err(exists("item"))?;
-        if let Some(text) = text {
-            let (document, scope) = (self.last_row(), self.scope(conversation));
-            self.batch.index(WordsChange::Add { document, scope, text: text.clone() });
+        // Together with its event, whose number nobody else has.
+        if self.working.events.borrow().get(&(self.number, conversation, item.seq)).is_some() {
+            self.working.append_item(self.number, conversation, item.clone());
+            return Ok(());
+        }
+        let document = add(&mut *self.sql(INSERT)?, self.number, conversation, item)?;
+        if let ItemBody::Message { text, .. } = &item.body {
+            let scope = scope(self.number, conversation);
+            self.working.index(WordsChange::Add { document, scope, text: text.clone() });
         }
         Ok(())
     }
@@ -160,11 +151,12 @@ impl WriteItems for Organisation<'_> {
             .optional()?
             .ok_or(StoreError::Missing("item"))?;
         if let ItemBody::Message { text, .. } = from_json(&old)? {
-            self.batch.index(WordsChange::Remove { document, scope: self.scope(conversation), text });
+            let scope = scope(self.number, conversation);
+            self.working.index(WordsChange::Remove { document, scope, text });
         }
         if let ItemBody::Message { text, .. } = &item.body {
-            let scope = self.scope(conversation);
-            self.batch.index(WordsChange::Add { document, scope, text: text.clone() });
+            let scope = scope(self.number, conversation);
+            self.working.index(WordsChange::Add { document, scope, text: text.clone() });
         }
         self.sql("UPDATE item SET rev = ?3, body = ?4 WHERE organisation = ?1 AND document = ?2")?.execute(params![
             self.number,
@@ -174,6 +166,48 @@ impl WriteItems for Organisation<'_> {
         ])?;
         Ok(())
     }
+}
+
+const INSERT: &str = "INSERT INTO item (organisation, conversation, seq, rev, at_ms, author, message, sent, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+/// Adds an item; its document.
+fn add(
+    statement: &mut Statement<'_>,
+    number: Number,
+    conversation: ConversationId,
+    item: &Item,
+) -> Result<i64, StoreError> {
+    let sent = match &item.body {
+        ItemBody::Message { sent, .. } | ItemBody::Deleted { sent, .. } => Some(int(*sent)),
+        ItemBody::Created { .. } | ItemBody::Membership { .. } | ItemBody::Title { .. } => None,
+    };
+    let values = params![
+        number,
+        conversation.as_bytes(),
+        seq(item.seq),
+        seq(item.rev),
+        int(item.at_ms),
+        item.author.as_bytes(),
+        item.body.message().map(|message| *message.as_bytes()),
+        sent,
+        to_json(&item.body)?
+    ];
+    statement.insert(values).map_err(exists("item"))
+}
+
+/// Writes an item. What it adds to the index of words.
+pub(super) fn insert(
+    connection: &Connection,
+    number: Number,
+    conversation: ConversationId,
+    item: Item,
+) -> Result<Option<WordsChange>, StoreError> {
+    let document = add(&mut *connection.prepare_cached(INSERT)?, number, conversation, &item)?;
+    Ok(match item.body {
+        ItemBody::Message { text, .. } => Some(WordsChange::Add { document, scope: scope(number, conversation), text }),
+        _ => None,
+    })
 }
 
 impl Organisation<'_> {

@@ -1,11 +1,12 @@
 //! Members.
 
 use fil_protocol::{AccountId, ConversationEntry, ConversationId, Member, Position, Profile, Seq};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{from_name, id, int, limit, number, seq, to_name};
 use super::error::found;
 use super::organisation::Organisation;
+use super::working::Number;
 use crate::store::{MemberRow, Membership, ReadMembers, StoreError, WriteMembers};
 
 /// Version 1. `rev` is in no index: a message moves its author's `rev`, and one more index to write per message was
@@ -35,12 +36,21 @@ const ENTRIES: &str = "SELECT c.id, c.kind, m.member, m.read_seq, m.read_sent
 
 impl ReadMembers for Organisation<'_> {
     fn member(&self, conversation: ConversationId, account: AccountId) -> Result<Option<MemberRow>, StoreError> {
-        let mut statement = self.sql(
+        let key = (self.number, conversation, account);
+        let kept = self.working.members.borrow().get(&key);
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let mut statement = self.glance(
             "SELECT member, role, since, read_seq, read_sent, rev FROM member
              WHERE organisation = ?1 AND conversation = ?2 AND account = ?3",
         )?;
-        let key = params![self.number, conversation.as_bytes(), account.as_bytes()];
-        Ok(statement.query_row(key, |row| member_row(row, 0)).optional()?)
+        let parameters = params![self.number, conversation.as_bytes(), account.as_bytes()];
+        let row = statement.query_row(parameters, |row| member_row(row, 0)).optional()?;
+        if let Some(row) = row {
+            self.working.members.borrow_mut().keep(key, row);
+        }
+        Ok(row)
     }
 
     fn members(&self, conversation: ConversationId) -> Result<Vec<Member>, StoreError> {
@@ -119,23 +129,35 @@ impl WriteMembers for Organisation<'_> {
     }
 
     fn set_read(&self, conversation: ConversationId, account: AccountId, read: Position) -> Result<u64, StoreError> {
+        let row = self.member(conversation, account)?.ok_or(StoreError::Missing("member"))?;
         let rev = self.next_rev(account)?;
-        let rows = self
-            .sql(
-                "UPDATE member SET read_seq = ?4, read_sent = ?5, rev = ?6
-                 WHERE organisation = ?1 AND conversation = ?2 AND account = ?3",
-            )?
-            .execute(params![
-                self.number,
-                conversation.as_bytes(),
-                account.as_bytes(),
-                seq(read.seq),
-                int(read.sent),
-                int(rev)
-            ])?;
-        found("member", rows)?;
+        self.working.members.borrow_mut().put((self.number, conversation, account), MemberRow { read, rev, ..row });
         Ok(rev)
     }
+}
+
+/// Writes a member's read position.
+pub(super) fn update_read(
+    connection: &Connection,
+    number: Number,
+    conversation: ConversationId,
+    account: AccountId,
+    row: &MemberRow,
+) -> Result<(), StoreError> {
+    let rows = connection
+        .prepare_cached(
+            "UPDATE member SET read_seq = ?4, read_sent = ?5, rev = ?6
+             WHERE organisation = ?1 AND conversation = ?2 AND account = ?3",
+        )?
+        .execute(params![
+            number,
+            conversation.as_bytes(),
+            account.as_bytes(),
+            seq(row.read.seq),
+            int(row.read.sent),
+            int(row.rev)
+        ])?;
+    found("member", rows)
 }
 
 fn entry_row(row: &Row<'_>) -> rusqlite::Result<ConversationEntry> {

@@ -6,6 +6,7 @@
 //!   write-ahead log go with [`Store::forget`].
 //! - SQLite before 3.51.3 is refused: its WAL can lose a commit when two connections reset the log at once.
 //! - Ids are sixteen bytes; the organisation is a small number in front of every key, so isolation costs a byte.
+//! - The writer keeps the rows that commands change all the time in memory and writes them at the commit: [`working`].
 //!
 //! One file per noun: tables, reads, writes.
 
@@ -19,14 +20,17 @@ mod event;
 mod idempotency;
 mod invite;
 mod item;
+mod layers;
 mod member;
 mod migrations;
 mod organisation;
+mod rows;
 mod server;
 mod snapshot;
 mod transaction;
 mod verdict;
 mod words;
+mod working;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,6 +42,7 @@ use rusqlite::config::DbConfig;
 pub use self::backup::{Inspection, engine, inspect};
 use self::snapshot::SqliteReads;
 use self::transaction::SqliteTransaction;
+use self::working::Working;
 use super::{ReadStore, Store, StoreError, Transaction};
 
 /// 3.51.3, as `sqlite3_libversion_number` tells it.
@@ -51,6 +56,7 @@ const STATEMENTS_CACHED: usize = 128;
 pub struct SqliteStore {
     connection: Connection,
     path: PathBuf,
+    working: Working,
 }
 
 impl SqliteStore {
@@ -62,7 +68,7 @@ impl SqliteStore {
         migrations::check(&connection)?;
         configure(&connection)?;
         migrations::run(&mut connection, first_epoch)?;
-        Ok(Self { connection, path: path.to_owned() })
+        Ok(Self { connection, path: path.to_owned(), working: Working::default() })
     }
 
     /// Looks through the whole database for damage; for `fil-server doctor`. The sentences found, none if it is sound.
@@ -78,7 +84,7 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError> {
-        Ok(Box::new(SqliteTransaction::begin(&self.connection)?))
+        Ok(Box::new(SqliteTransaction::begin(&self.connection, &self.working)?))
     }
 
     fn open_reads(&self) -> Result<Box<dyn ReadStore>, StoreError> {

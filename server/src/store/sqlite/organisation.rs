@@ -3,7 +3,7 @@
 use fil_protocol::OrganisationId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
-use super::words::Batch;
+use super::working::Working;
 use crate::store::{OrganisationReader, OrganisationWriter, StoreError};
 
 /// One organisation's part, for reading and (inside a transaction) for writing.
@@ -12,26 +12,42 @@ pub(super) struct Organisation<'c> {
     id: OrganisationId,
     /// What stands for the organisation in every key.
     pub(super) number: i64,
-    pub(super) batch: &'c Batch,
+    pub(super) working: &'c Working,
 }
 
 impl<'c> Organisation<'c> {
-    pub(super) fn open(connection: &'c Connection, id: OrganisationId, batch: &'c Batch) -> Result<Self, StoreError> {
-        let number = connection
-            .prepare_cached("SELECT number FROM organisation WHERE id = ?1")?
-            .query_row([id.as_bytes()], |row| row.get(0))
-            .optional()?
-            .ok_or(StoreError::Missing("organisation"))?;
-        Ok(Self { connection, id, number, batch })
+    pub(super) fn open(
+        connection: &'c Connection,
+        id: OrganisationId,
+        working: &'c Working,
+    ) -> Result<Self, StoreError> {
+        let known = working.numbers.borrow().get(&id).copied();
+        let number = match known {
+            Some(number) => number,
+            None => connection
+                .prepare_cached("SELECT number FROM organisation WHERE id = ?1")?
+                .query_row([id.as_bytes()], |row| row.get(0))
+                .optional()?
+                .ok_or(StoreError::Missing("organisation"))?,
+        };
+        working.numbers.borrow_mut().insert(id, number);
+        Ok(Self { connection, id, number, working })
     }
 
+    /// A statement that sees everything changed before it.
     pub(super) fn sql(&self, sql: &str) -> Result<CachedStatement<'c>, StoreError> {
-        Ok(self.connection.prepare_cached(sql)?)
+        let statement = self.connection.prepare_cached(sql)?;
+        if statement.readonly() {
+            self.working.before_reading(self.connection)?;
+        } else {
+            self.working.before_writing(self.connection)?;
+        }
+        Ok(statement)
     }
 
-    /// The key of the row inserted last.
-    pub(super) fn last_row(&self) -> i64 {
-        self.connection.last_insert_rowid()
+    /// A statement that reads one row which [`Working`] does not have: if it were changed, it would be there.
+    pub(super) fn glance(&self, sql: &str) -> Result<CachedStatement<'c>, StoreError> {
+        Ok(self.connection.prepare_cached(sql)?)
     }
 }
 
@@ -43,6 +59,6 @@ impl OrganisationReader for Organisation<'_> {
 
 impl OrganisationWriter for Organisation<'_> {
     fn horizon(&self) -> u64 {
-        self.batch.horizon()
+        self.working.horizon()
     }
 }

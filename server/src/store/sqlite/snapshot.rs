@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::configure;
 use super::organisation::Organisation;
 use super::server::Server;
-use super::words::Batch;
+use super::working::Working;
 use crate::store::{OrganisationReader, ReadStore, Reader, StoreError};
 
 /// A reading connection.
@@ -30,7 +30,7 @@ impl ReadStore for SqliteReads {
     fn snapshot(&mut self) -> Result<Box<dyn Reader + '_>, StoreError> {
         let connection = &self.connection;
         connection.prepare_cached("BEGIN DEFERRED")?.execute([])?;
-        let snapshot = SqliteSnapshot { server: Server { connection }, batch: Batch::default() };
+        let snapshot = SqliteSnapshot { server: Server { connection }, working: Working::default() };
         // The snapshot begins with the first read, so this one pins it to now.
         connection.prepare_cached("SELECT horizon FROM meta")?.query_row([], |row| row.get::<_, i64>(0))?;
         Ok(Box::new(snapshot))
@@ -40,12 +40,12 @@ impl ReadStore for SqliteReads {
 /// One committed state.
 pub(super) struct SqliteSnapshot<'c> {
     server: Server<'c>,
-    batch: Batch,
+    working: Working,
 }
 
 impl Reader for SqliteSnapshot<'_> {
     fn organisation(&self, organisation: OrganisationId) -> Result<Box<dyn OrganisationReader + '_>, StoreError> {
-        Ok(Box::new(Organisation::open(self.server.connection, organisation, &self.batch)?))
+        Ok(Box::new(Organisation::open(self.server.connection, organisation, &self.working)?))
     }
 }
 

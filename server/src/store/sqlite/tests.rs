@@ -168,6 +168,21 @@ fn forgetting_does_not_wait_for_readers() {
     assert_eq!(fs::metadata(house.folder.path().join("fil.db-wal")).unwrap().len(), 0);
 }
 
+/// A row that the writer keeps in memory is read again after another process has written.
+#[test]
+fn what_another_process_writes_is_seen() {
+    let mut house = House::new();
+    house.apply(ADA, &create_group(1, "Crew", &[BEN]));
+    house.apply(ADA, &send(group(1), 1, "hello"));
+    let device = actor(ADA).device;
+    assert!(house.write(|organisation| organisation.progress(device).unwrap().unwrap().active));
+    let mut beside = SqliteStore::open(&house.folder.path().join("fil.db"), epoch(1)).unwrap();
+    let transaction = beside.begin().unwrap();
+    transaction.organisation(organisation(1)).unwrap().revoke_device(device, 5).unwrap();
+    transaction.commit().unwrap();
+    assert!(!house.write(|organisation| organisation.progress(device).unwrap().unwrap().active));
+}
+
 /// What a store says when a second process holds the writer.
 #[test]
 fn the_errors_of_sqlite_are_told_apart() {

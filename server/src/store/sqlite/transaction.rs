@@ -7,60 +7,51 @@ use rusqlite::Connection;
 
 use super::organisation::Organisation;
 use super::server::Server;
-use super::words::Batch;
+use super::working::Working;
 use crate::store::{OrganisationRow, OrganisationWriter, StoreError, Transaction, WriteServer};
 
 /// The write transaction; rolled back if dropped before its commit.
 pub(super) struct SqliteTransaction<'c> {
     server: Server<'c>,
-    batch: Batch,
+    working: &'c Working,
     open: Cell<bool>,
 }
 
 impl<'c> SqliteTransaction<'c> {
-    pub(super) fn begin(connection: &'c Connection) -> Result<Self, StoreError> {
+    pub(super) fn begin(connection: &'c Connection, working: &'c Working) -> Result<Self, StoreError> {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let transaction = Self { server: Server { connection }, batch: Batch::default(), open: Cell::new(true) };
-        transaction.batch.begin(transaction.server.horizon()?);
+        let transaction = Self { server: Server { connection }, working, open: Cell::new(true) };
+        // Another number than the last time means that another process has written in between.
+        let version = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        working.begin(version, transaction.server.horizon()?);
         Ok(transaction)
-    }
-
-    fn execute(&self, sql: &str) -> Result<(), StoreError> {
-        self.server.connection.prepare_cached(sql)?.execute([])?;
-        Ok(())
     }
 }
 
 impl Transaction for SqliteTransaction<'_> {
     fn organisation(&self, organisation: OrganisationId) -> Result<Box<dyn OrganisationWriter + '_>, StoreError> {
-        Ok(Box::new(Organisation::open(self.server.connection, organisation, &self.batch)?))
+        Ok(Box::new(Organisation::open(self.server.connection, organisation, self.working)?))
     }
 
     fn savepoint(&self) -> Result<(), StoreError> {
-        self.execute("SAVEPOINT place")?;
-        self.batch.savepoint();
+        self.working.savepoint();
         Ok(())
     }
 
     fn roll_back(&self) -> Result<(), StoreError> {
-        self.execute("ROLLBACK TO place")?;
-        self.execute("RELEASE place")?;
-        self.batch.roll_back();
-        Ok(())
+        self.working.roll_back(self.server.connection)
     }
 
     fn release(&self) -> Result<(), StoreError> {
-        self.execute("RELEASE place")?;
-        self.batch.release();
-        Ok(())
+        self.working.release(self.server.connection)
     }
 
     fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        self.batch.write_words(self.server.connection)?;
-        if let Some(horizon) = self.batch.new_horizon() {
+        self.working.finish(self.server.connection)?;
+        if let Some(horizon) = self.working.new_horizon() {
             self.server.set_horizon(horizon)?;
         }
-        self.execute("COMMIT")?;
+        self.server.connection.prepare_cached("COMMIT")?.execute([])?;
         self.open.set(false);
         Ok(())
     }
@@ -68,19 +59,24 @@ impl Transaction for SqliteTransaction<'_> {
 
 impl Drop for SqliteTransaction<'_> {
     fn drop(&mut self) {
-        if self.open.get() && !self.server.connection.is_autocommit() {
-            // A failure here means that SQLite has rolled back by itself already.
-            let _ = self.server.connection.execute_batch("ROLLBACK");
+        if self.open.get() {
+            if !self.server.connection.is_autocommit() {
+                // A failure here means that SQLite has rolled back by itself already.
+                let _ = self.server.connection.execute_batch("ROLLBACK");
+            }
+            self.working.abandon();
         }
     }
 }
 
 impl WriteServer for SqliteTransaction<'_> {
     fn create_organisation(&self, organisation: &OrganisationRow) -> Result<(), StoreError> {
+        self.working.before_writing(self.server.connection)?;
         self.server.create_organisation(organisation)
     }
 
     fn set_epoch(&self, epoch: Epoch) -> Result<(), StoreError> {
+        self.working.before_writing(self.server.connection)?;
         self.server.set_epoch(epoch)
     }
 }
