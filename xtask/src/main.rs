@@ -7,6 +7,7 @@
 mod bench;
 mod codegen;
 mod command;
+mod fixtures;
 mod lint;
 mod npm;
 mod packages;
@@ -31,6 +32,7 @@ cargo xtask <verb>
   lint                 formatting, clippy with warnings as errors, cargo deny
   deny                 licences, bans and sources of what Fil is built from (cargo deny)
   tidy                 what no compiler checks: dependency arrows, generated files, documents, house rules
+  fixtures [RELEASE]   keep databases of this version in tests/fixtures, for the updates of all later ones
   codegen              write the TypeScript of the bridge types into ui/src/lib/bridge
   help                 this text";
 
@@ -49,6 +51,8 @@ fn main() -> ExitCode {
         ["lint"] => lint::run(&workspace),
         ["deny"] => lint::deny(&workspace),
         ["tidy"] => tidy::run(&workspace),
+        ["fixtures"] => fixtures::run(&workspace, env!("CARGO_PKG_VERSION")),
+        ["fixtures", release] => fixtures::run(&workspace, release),
         ["codegen"] => codegen::run(&workspace),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -22,12 +22,16 @@ use fil_engine::sync::Cursors;
 use fil_engine::{Snapshot, StoreAction};
 use fil_protocol::http::HistoryPage;
 use fil_protocol::{AccountEntry, AccountId, Command, ConversationId, Generation, KnownAccountEntry, Profile, Seq};
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 pub use error::{OpenError, StoreError};
 pub use local::command::{State as CommandState, Written};
 use local::{command, device, draft, read_mark};
 pub use read::projection::Projection;
+
+/// The versions that this build writes: of `local.db`, and of `cache.db`.
+pub const VERSIONS: (i64, i64) = (local::MIGRATIONS.len() as i64, cache::MIGRATIONS.len() as i64);
 
 /// The writer.
 pub struct Store {
@@ -248,6 +252,7 @@ fn damage(path: &Path) -> Option<String> {
 fn open_local(path: &Path) -> Result<Connection, OpenError> {
     let known = local::MIGRATIONS.len() as i64;
     if path.exists() {
+        schema::undo_interrupted(path).map_err(StoreError::from)?;
         // Looked at read-only first: what is refused must not be touched.
         if let Some(detail) = damage(path) {
             return Err(OpenError::Damaged { detail });
@@ -257,12 +262,32 @@ fn open_local(path: &Path) -> Result<Connection, OpenError> {
             return Err(OpenError::Newer { found, known });
         }
         if found < known && found > 0 {
-            fs::copy(path, path.with_extension(format!("db.v{found}")))?;
+            keep_copy(path, &path.with_extension(format!("db.v{found}")))?;
         }
     }
     let mut db = schema::open(path, "FULL").map_err(StoreError::from)?;
     schema::migrate(&mut db, local::MIGRATIONS).map_err(StoreError::from)?;
     Ok(db)
+}
+
+/// Copies a database with what its write-ahead log holds: after a crash the newest messages are only there. An older copy
+/// in its place goes, and one that was not finished takes no name.
+fn keep_copy(path: &Path, to: &Path) -> Result<(), OpenError> {
+    let unfinished = to.with_extension("unfinished");
+    if unfinished.exists() {
+        fs::remove_file(&unfinished)?;
+    }
+    copy_database(path, &unfinished).map_err(StoreError::from)?;
+    Ok(fs::rename(&unfinished, to)?)
+}
+
+fn copy_database(path: &Path, to: &Path) -> rusqlite::Result<()> {
+    let reader = schema::open_reader(path)?;
+    let mut copy = Connection::open(to)?;
+    Backup::new(&reader, &mut copy)?.step(-1)?;
+    // One file, without a log beside it.
+    copy.pragma_update(None, "journal_mode", "DELETE")?;
+    copy.close().map_err(|(_, error)| error)
 }
 
 /// A path as SQLite's URI file names want it.
@@ -319,5 +344,29 @@ fn apply(db: &Connection, me: AccountId, action: &StoreAction) -> rusqlite::Resu
         }
         StoreAction::ResetCache { epoch } => cache::state::reset(db, *epoch),
         StoreAction::SetHorizon { horizon } => cache::state::set_horizon(db, *horizon),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row 56: after a crash the newest messages are only in the log, and the copy that is kept before a migration must
+    /// have them. A copy that was interrupted is made again.
+    #[test]
+    fn the_copy_before_a_migration_has_what_only_the_log_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("local.db"), folder.path().join("local.db.v1"));
+        let db = open_local(&path).unwrap();
+        draft::save(&db, ConversationId::from([1; 16]), "half a thought", 1).unwrap();
+        assert!(fs::metadata(folder.path().join("local.db-wal")).unwrap().len() > 0);
+        fs::write(folder.path().join("local.db.unfinished"), "half a copy").unwrap();
+        keep_copy(&path, &copy).unwrap();
+        let kept = schema::open_reader(&copy).unwrap();
+        let text: String = kept.query_row("SELECT text FROM draft", [], |row| row.get(0)).unwrap();
+        assert_eq!(text, "half a thought");
+        let mut files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        files.sort();
+        assert_eq!(files, ["local.db", "local.db-shm", "local.db-wal", "local.db.v1"]);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::OpenError;
@@ -42,6 +43,18 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
+}
+
+/// Undoes what was under way when the power went while the file was made. Only then is there a rollback journal: from
+/// its second write on the database has a write-ahead log. A reading connection would refuse the file for ever.
+pub(super) fn undo_interrupted(path: &Path) -> rusqlite::Result<()> {
+    match open_reader(path).and_then(|reader| version(&reader)) {
+        Err(rusqlite::Error::SqliteFailure(failure, _)) if failure.extended_code == SQLITE_READONLY_ROLLBACK => {
+            version(&Connection::open(path)?).map(drop)
+        }
+        // What else is wrong is found by whoever looks next.
+        _ => Ok(()),
+    }
 }
 
 /// The version of a database.

@@ -7,6 +7,8 @@
 mod check;
 mod cuts;
 mod device;
+mod fixtures;
+mod migrations;
 mod refusals;
 mod script;
 mod server;
