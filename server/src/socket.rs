@@ -228,20 +228,11 @@ impl Session {
         let now = Instant::now();
         self.heard = now;
         self.pinged = false;
+        if let Some(Ok(Message::Text(_) | Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) = message {
+            self.count(now)?;
+        }
         match message {
-            Some(Ok(Message::Text(text))) => {
-                match self.limit.take(now.into_std()) {
-                    Pace::Now => {}
-                    Pace::After(wait) => self.paused_until = Some(now + wait),
-                    Pace::Abuse { retry_after_ms } => {
-                        metrics::counter!(names::RATE_LIMITED, "limit" => "frames").increment(1);
-                        let detail = "too many frames for too long";
-                        let error = ProtocolError::retry_after(ErrorCode::RateLimited, detail, retry_after_ms);
-                        return Err(End::Refused(error));
-                    }
-                }
-                self.take_frame(&text).await
-            }
+            Some(Ok(Message::Text(text))) => self.take_frame(&text).await,
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Binary(_))) => {
                 let detail = "a frame is a text message, not a binary one";
@@ -250,6 +241,20 @@ impl Session {
             Some(Err(error)) => Err(unreadable(&error)),
             Some(Ok(Message::Close(_))) | None => Err(End::Gone),
         }
+    }
+
+    /// Every message counts, also pings and pongs below the frames: each is read, and a ping is answered.
+    fn count(&mut self, now: Instant) -> Result<(), End> {
+        match self.limit.take(now.into_std()) {
+            Pace::Now => {}
+            Pace::After(wait) => self.paused_until = Some(now + wait),
+            Pace::Abuse { retry_after_ms } => {
+                metrics::counter!(names::RATE_LIMITED, "limit" => "frames").increment(1);
+                let detail = "too many frames for too long";
+                return Err(End::Refused(ProtocolError::retry_after(ErrorCode::RateLimited, detail, retry_after_ms)));
+            }
+        }
+        Ok(())
     }
 
     async fn take_frame(&mut self, text: &str) -> Result<(), End> {

@@ -48,6 +48,9 @@ struct Body {
     device: String,
     /// Seconds, as JWT has it.
     iat: u64,
+    /// Seconds. This server writes none; one that is there is held to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<u64>,
     /// Seconds; rounded up, so that a token lives at least as long as was said.
     exp: u64,
     /// The exact end in milliseconds, for lives that are not whole seconds.
@@ -82,6 +85,7 @@ impl AccessTokens {
             sub: account.to_string(),
             device: device.to_string(),
             iat: now_ms / 1000,
+            nbf: None,
             exp: exp_ms.div_ceil(1000),
             exp_ms,
         };
@@ -114,7 +118,8 @@ impl AccessTokens {
             device: body.device.parse().map_err(|_| refused())?,
             expires_at_ms: body.exp_ms,
         };
-        if body.iat > (now_ms + SKEW_MS) / 1000 || body.exp_ms > now_ms + SKEW_MS + self.life_ms {
+        let begins = body.iat.max(body.nbf.unwrap_or(0));
+        if begins > (now_ms + SKEW_MS) / 1000 || body.exp_ms > now_ms + SKEW_MS + self.life_ms {
             return Err(refused());
         }
         if now_ms >= body.exp_ms {
@@ -249,6 +254,7 @@ mod tests {
             ("no expiry", signed(&header, &without(&body, "exp"))),
             ("a year of life", signed(&header, &with(&body, "exp_ms", json!(NOW_MS + 31_536_000_000_u64)))),
             ("issued tomorrow", signed(&header, &with(&body, "iat", json!(NOW_MS / 1000 + 86_400)))),
+            ("good tomorrow", signed(&header, &with(&body, "nbf", json!(NOW_MS / 1000 + 86_400)))),
             ("a number beyond all clocks", signed(&header, &with(&body, "iat", json!(u64::MAX)))),
             ("a changed body", good.replacen(&BASE64.encode(body.to_string())[..8], "eyJpc3Mi", 1) + "x"),
         ];

@@ -1,6 +1,7 @@
 //! The description of the interface: OpenAPI 3.1 at `/api/docs/openapi.json`, a page to read and try it at `/api/docs`.
 
 use axum::Router;
+use axum::middleware::map_response;
 use fil_protocol::ProtocolError;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi};
@@ -79,5 +80,6 @@ pub(super) enum BodyRefusals {
 
 /// The document and its page.
 pub(super) fn router(document: utoipa::openapi::OpenApi) -> Router {
-    SwaggerUi::new("/api/docs").url("/api/docs/openapi.json", document).into()
+    let page = Router::from(SwaggerUi::new("/api/docs").url("/api/docs/openapi.json", document));
+    page.layer(map_response(super::failure::no_such_page))
 }

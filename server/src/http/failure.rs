@@ -22,6 +22,9 @@ use fil_protocol::{ErrorCode, ProtocolError};
 
 use crate::store::StoreError;
 
+/// Bytes of a sentence about a request: it may name a field of it, and a client chose how long that is.
+const DETAIL_BYTES_MAX: usize = 512;
+
 /// A refusal with its status.
 #[derive(Debug)]
 pub struct Failure {
@@ -37,6 +40,11 @@ impl Failure {
 
     /// The request does not have the right shape.
     pub fn malformed(detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        if detail.len() > DETAIL_BYTES_MAX {
+            detail.truncate(detail.floor_char_boundary(DETAIL_BYTES_MAX));
+            detail.push('…');
+        }
         ProtocolError::new(ErrorCode::Malformed, detail).into()
     }
 
@@ -105,6 +113,11 @@ pub fn from_store(error: &StoreError) -> ProtocolError {
     }
 }
 
+/// The page of the documentation serves files of its own, and says of others that they are not there with nothing.
+pub async fn no_such_page(response: Response) -> Response {
+    if response.status() == StatusCode::NOT_FOUND { no_such_route().await.into_response() } else { response }
+}
+
 /// No such route.
 pub async fn no_such_route() -> Failure {
     Failure::with_status(StatusCode::NOT_FOUND, ErrorCode::Unsupported, "this server has no such route")
@@ -134,5 +147,7 @@ mod tests {
         check(ProtocolError::retry_after(ErrorCode::Unavailable, "", 1_001), 503, Some("2"));
         check(from_store(&StoreError::Damaged("secret path".into())), 500, None);
         assert!(!from_store(&StoreError::Damaged("secret path".into())).detail.contains("secret"));
+        let long = Failure::malformed("é".repeat(100_000)).error.detail;
+        assert!(long.len() <= DETAIL_BYTES_MAX + '…'.len_utf8() && long.ends_with("é…"), "{}", long.len());
     }
 }

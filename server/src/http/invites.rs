@@ -13,7 +13,7 @@ use super::body::Body;
 use super::client_address;
 use super::docs::{BodyRefusals, Refusals};
 use super::failure::Failure;
-use super::sessions::{check_device_name, create_device, random, session};
+use super::sessions::{create_device, random, session};
 use crate::auth::{invite, password};
 use crate::clock::now_ms;
 use crate::edge::Edge;
@@ -42,7 +42,7 @@ pub(super) async fn accept(
 ) -> Result<Json<Session>, Failure> {
     edge.limits.sign_in_from(client_address(&edge.config, peer, &headers))?;
     let AcceptInvite { invite, password, device_name } = body.value;
-    check_device_name(&device_name)?;
+    fil_protocol::text::check_device_name(&device_name)?;
     let password = Secret::new(password);
     password::check(&password)?;
     let hash = invite::hash(&invite);

@@ -12,8 +12,12 @@ use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 /// No NUL, and something to see.
 const TEXT: &str = r"^[^\u0000]*[^\s\u0000][^\u0000]*$";
-/// The same, without control characters.
-const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+/// The same on one line: no control character, no separator of lines, nothing that turns the writing direction.
+const LINE: &str = concat!(
+    r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*",
+    r"[^\s\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]",
+    r"[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$",
+);
 
 /// Adds the rules. The schemas come with the routes, so this is done when all routes are there.
 pub(super) fn add(document: &mut OpenApi) {

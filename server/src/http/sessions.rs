@@ -7,7 +7,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use fil_protocol::http::{Refresh, Session, SignIn};
-use fil_protocol::limits::DEVICE_NAME_BYTES_MAX;
 use fil_protocol::{DeviceId, ErrorCode, ProtocolError};
 
 use super::body::Body;
@@ -46,7 +45,7 @@ pub(super) async fn sign_in(
     };
     edge.limits.sign_in_from(client_address(&edge.config, peer, &headers)).inspect_err(limited)?;
     let SignIn { organisation: slug, handle, password, device_name } = body.value;
-    check_device_name(&device_name)?;
+    fil_protocol::text::check_device_name(&device_name)?;
     // Handles are lower case; a phone's keyboard likes to begin with a capital letter.
     let (slug, handle) = (slug.map(|slug| slug.to_lowercase()), handle.to_lowercase());
     let well_formed = |text: &String| fil_protocol::text::check_handle(text).is_ok();
@@ -196,19 +195,6 @@ pub(super) fn create_device(
     created_at_ms: u64,
 ) -> Result<(), StoreError> {
     writer.create_device(&NewDevice { device: actor.device, account: actor.account, name, created_at_ms })
-}
-
-/// Whether a device may have this name.
-pub(super) fn check_device_name(name: &str) -> Result<(), ProtocolError> {
-    if name.len() > DEVICE_NAME_BYTES_MAX {
-        let detail = format!("the name of the device has more than {DEVICE_NAME_BYTES_MAX} bytes");
-        return Err(ProtocolError::new(ErrorCode::TooLarge, detail));
-    }
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        let detail = "the name of the device is blank or has a control character";
-        return Err(ProtocolError::new(ErrorCode::Invalid, detail));
-    }
-    Ok(())
 }
 
 /// Ten random bytes for an id.

@@ -2,7 +2,6 @@
 //! with a folder of its own. Clients are real ones. Nothing sleeps: tests wait for answers, frames and closes.
 
 mod access;
-mod bad_input;
 mod idempotency;
 mod invites;
 mod isolation;

@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fil-simulation", &["fil-client", "fil-disk", "fil-engine", "fil-protocol", "fil-server", "fil-words"]),
     ("fil-end-to-end", &["fil-client", "fil-protocol"]),
     ("fil-load", &["fil-client", "fil-engine", "fil-protocol", "fil-server", "fil-words"]),
+    ("fil-hostile", &["fil-client", "fil-engine", "fil-protocol", "fil-server", "fil-words"]),
     ("xtask", &[]),
 ];
 

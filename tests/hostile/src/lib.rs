@@ -1,0 +1,2 @@
+//! Hostile input.
+#![warn(missing_docs)]
