@@ -6,6 +6,7 @@
 mod mailbox;
 mod note;
 mod reads;
+mod room;
 mod running;
 mod watch;
 mod writer;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use mailbox::{Mailbox, Waiting};
 pub use reads::Reads;
+pub use room::Room;
 pub use running::{Running, StartError, prepare};
 pub use writer::{NodeHandle, NodeThread};
 
@@ -45,6 +47,8 @@ pub struct Edge {
     pub passwords: Passwords,
     /// Rate limits.
     pub limits: RateLimits,
+    /// Whether it can write.
+    pub room: Room,
     /// True once the server stops.
     pub stopping: Stopping,
     connections: AtomicU64,

@@ -10,7 +10,7 @@
 //! - [`hub`]: the protocol. Connections and fan-out; never the store.
 //! - [`bus`]: what relay and hub exchange.
 //! - [`witness`]: the store's traits. Whether a database is the one that was here before.
-//! - [`node`]: all of the above.
+//! - [`node`]: all of the above, and it counts its failures in [`metrics`].
 //!
 //! The edge:
 //!

@@ -4,6 +4,7 @@
 //! number of series grow with the organisation.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -37,6 +38,10 @@ pub mod names {
     pub const SIGN_INS: &str = "fil_sign_ins_total";
     /// Counter: refresh tokens presented, by `result` (`rotated`, `repeated`, `reused`, `refused`).
     pub const REFRESHES: &str = "fil_refreshes_total";
+    /// Counter: refusals because the database could not be written or read, by `kind` (`full`, `busy`, `failed`).
+    pub const STORE_FAILURES: &str = "fil_store_failures_total";
+    /// Gauge: 1 while the database can be written, 0 after a write that failed.
+    pub const WRITABLE: &str = "fil_writable";
     /// Counter: what was refused because of a rate limit, by `limit`.
     pub const RATE_LIMITED: &str = "fil_rate_limited_total";
 }
@@ -59,6 +64,20 @@ pub fn recorder() -> &'static PrometheusHandle {
         describe();
         handle
     })
+}
+
+/// How often the database has failed in this process.
+static FAILURES: AtomicU64 = AtomicU64::new(0);
+
+/// The database failed (`full`, `busy` or `failed`), and somebody was refused because of it.
+pub fn store_failed(kind: &'static str) {
+    FAILURES.fetch_add(1, Ordering::Relaxed);
+    metrics::counter!(names::STORE_FAILURES, "kind" => kind).increment(1);
+}
+
+/// How often [`store_failed`] was called: a change tells whoever watches to look closer.
+pub fn store_failures() -> u64 {
+    FAILURES.load(Ordering::Relaxed)
 }
 
 /// Folds what histograms have recorded into their buckets, which otherwise happens only when somebody asks, so that a
@@ -89,6 +108,8 @@ fn describe() {
     describe_histogram!(names::BATCH_SECONDS, "Time from taking a batch to its commit.");
     describe_counter!(names::SIGN_INS, "Attempts to sign in, by result.");
     describe_counter!(names::REFRESHES, "Refresh tokens presented, by result.");
+    describe_counter!(names::STORE_FAILURES, "Refusals because the database failed, by kind.");
+    describe_gauge!(names::WRITABLE, "1 while the database can be written.");
     describe_counter!(names::RATE_LIMITED, "What was refused because of a rate limit.");
 }
 

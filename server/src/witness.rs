@@ -42,8 +42,12 @@ impl Witness {
     /// note that is lost with the power says less, and never anything wrong.
     pub fn save(&self, file: &Path) -> io::Result<()> {
         let beside = file.with_extension("new");
-        fs::write(&beside, serde_json::to_vec(self)?)?;
-        fs::rename(&beside, file)
+        let saved = fs::write(&beside, serde_json::to_vec(self)?).and_then(|()| fs::rename(&beside, file));
+        if saved.is_err() {
+            // Half a note on a full disk helps nobody.
+            let _ = fs::remove_file(&beside);
+        }
+        saved
     }
 
     /// Whether a database that says this of itself is another one, or an older state of this one.

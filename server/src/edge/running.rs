@@ -118,6 +118,7 @@ impl Running {
             refresh: RefreshTokens::new(&keys.refresh),
             passwords: Passwords::new(&config.password),
             limits: RateLimits::new(&config.limits),
+            room: super::Room::default(),
             stopping: stopping.clone(),
             connections: AtomicU64::new(1),
             config: Arc::clone(&config),
@@ -126,6 +127,7 @@ impl Running {
         let mut tasks = vec![
             tokio::spawn(listener.clone().accept(tcp)),
             tokio::spawn(super::watch::watch(Arc::clone(&edge))),
+            tokio::spawn(super::room::watch(Arc::clone(&edge))),
             tokio::spawn(metrics::keep_up(stopping.clone())),
             tokio::spawn(note::keep(edge.reads.clone(), data.witness(), stopping.clone())),
         ];

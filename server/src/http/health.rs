@@ -37,7 +37,10 @@ pub(super) async fn alive(State(edge): State<Arc<Edge>>) -> Result<Json<Health>,
     if edge.node.is_alive() { Ok(Json(Health { status: "ok" })) } else { Err(dead().into()) }
 }
 
-/// Whether the server can work: it is not stopping, its writer lives, and the database can be read.
+/// Whether the server can work: it is not stopping, its writer lives, and the database can be read and written.
+///
+/// A server that cannot write (its disk is full) still answers everything that only reads: take it as a call for help, and
+/// not as a reason to restart it.
 #[utoipa::path(get, path = "/readyz", tag = "server", security(()), responses(
     (status = 200, body = Health),
     (status = 503, description = "Not now.", body = ProtocolError, headers(("Retry-After" = u64))),
@@ -51,6 +54,9 @@ pub(super) async fn ready(State(edge): State<Arc<Edge>>) -> Result<Json<Health>,
         return Err(dead().into());
     }
     edge.reads.read(|reader| Ok(reader.epoch()?)).await?;
+    if let Some(trouble) = edge.room.trouble() {
+        return Err(not_now(&format!("nothing can be written: {}", trouble.detail)).into());
+    }
     Ok(Json(Health { status: "ok" }))
 }
 

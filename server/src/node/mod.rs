@@ -221,9 +221,11 @@ fn is_deletion(push: &Push) -> bool {
 
 /// What a client is told when the store failed.
 fn refusal(error: &StoreError) -> ProtocolError {
-    match error {
-        StoreError::Full => ProtocolError::retry_after(ErrorCode::Unavailable, "the server's disk is full", RETRY_MS),
-        StoreError::Busy => ProtocolError::retry_after(ErrorCode::Unavailable, "the server is busy", RETRY_MS),
-        _ => ProtocolError::retry_after(ErrorCode::Internal, "the server failed; nothing was applied", RETRY_MS),
-    }
+    let (kind, code, detail) = match error {
+        StoreError::Full => ("full", ErrorCode::Unavailable, "the server's disk is full"),
+        StoreError::Busy => ("busy", ErrorCode::Unavailable, "the server is busy"),
+        _ => ("failed", ErrorCode::Internal, "the server failed; nothing was applied"),
+    };
+    crate::metrics::store_failed(kind);
+    ProtocolError::retry_after(code, detail, RETRY_MS)
 }

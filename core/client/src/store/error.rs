@@ -1,6 +1,7 @@
 //! What can go wrong with a database, classified by what happens next.
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
 /// Why a database could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,10 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        // The index of the log could not be given its room: SQLite calls that a failing disk.
+        if error.sqlite_error().is_some_and(|failure| failure.extended_code == SQLITE_IOERR_SHMSIZE) {
+            return Self::DiskFull;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::CacheDamaged,
