@@ -49,6 +49,11 @@ impl Fil {
         self
     }
 
+    /// The profile's name.
+    pub fn profile(&self) -> &str {
+        &self.profile
+    }
+
     /// Runs a command to its end.
     pub fn run(&self, words: &[&str]) -> Finished {
         self.feed(words, b"")
@@ -140,11 +145,23 @@ impl Running {
     }
 
     /// Ends it at once (SIGKILL), whatever it is doing. Gives back what it had said.
-    pub fn kill(mut self) -> Vec<String> {
+    pub fn kill(&mut self) -> Vec<String> {
         self.child.kill().expect("the command was running");
         self.child.wait().expect("the child is ours");
         std::iter::from_fn(|| self.lines.next_line()).collect()
     }
+
+    /// Sends it a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+}
+
+/// Sends a child a signal by name. The standard library knows SIGKILL alone.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let script = format!("kill -s {name} {}", child.id());
+    let asked = Command::new("sh").args(["-c", &script]).status().expect("there is a shell");
+    assert!(asked.success(), "SIG{name} could not be sent");
 }
 
 impl Drop for Running {

@@ -16,6 +16,7 @@ pub const PASSWORD: &str = "correct horse battery";
 #[derive(Debug)]
 pub struct House {
     folder: TempDir,
+    server_data: PathBuf,
     port: Cell<u16>,
     settings: Vec<String>,
 }
@@ -36,8 +37,10 @@ impl House {
     pub fn empty() -> Self {
         // The weakest hash that the server takes: these tests sign in often, and are not about passwords.
         let settings = ["password.memory_kib=19456", "password.iterations=2"];
+        let folder = tempfile::Builder::new().prefix("fil-").tempdir().expect("there is a folder for temporary files");
         Self {
-            folder: tempfile::Builder::new().prefix("fil-").tempdir().expect("there is a folder for temporary files"),
+            server_data: folder.path().join("server"),
+            folder,
             port: Cell::new(0),
             settings: settings.iter().flat_map(|pair| ["--set".to_owned(), (*pair).to_owned()]).collect(),
         }
@@ -57,7 +60,15 @@ impl House {
 
     /// The folder of the server's data.
     pub fn server_data(&self) -> PathBuf {
-        self.folder.path().join("server")
+        self.server_data.clone()
+    }
+
+    /// Moves the server's data, which must not be in use, into another folder: onto another file system, perhaps.
+    pub fn move_server_to(&mut self, folder: &Path) {
+        let moved = Command::new("cp").arg("-a").arg(&self.server_data).arg(folder).status();
+        assert!(moved.expect("there is cp").success());
+        std::fs::remove_dir_all(&self.server_data).expect("the folder is ours");
+        folder.clone_into(&mut self.server_data);
     }
 
     /// The folder of one profile.
@@ -90,11 +101,39 @@ impl House {
         Fil::new(self.folder.path(), profile)
     }
 
+    /// The terminal client with a profile in another folder of profiles.
+    pub fn fil_in(&self, data: &Path, profile: &str) -> Fil {
+        Fil::new(data, profile)
+    }
+
+    /// What the server has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
     /// Signs a profile in as an account of the demo organisation.
     pub fn sign_in(&self, server: &Server, profile: &str, handle: &str) -> Fil {
-        let fil = self.fil(profile);
+        self.sign_in_to(server, "demo", profile, handle)
+    }
+
+    /// The id of an account of the demo organisation.
+    pub fn account(&self, handle: &str) -> String {
+        let listed = self.administer(&["account", "list", "demo", "--json"], "").ok();
+        let listed: serde_json::Value = serde_json::from_str(&listed).expect("a list");
+        let mut rows = listed.as_array().into_iter().flatten();
+        let row = rows.find(|row| row["handle"] == handle).expect("the account exists");
+        row["account"].as_str().expect("an id").to_owned()
+    }
+
+    /// Signs a profile in as an account of an organisation.
+    pub fn sign_in_to(&self, server: &Server, organisation: &str, profile: &str, handle: &str) -> Fil {
+        self.let_in(self.fil(profile), server, organisation, handle)
+    }
+
+    /// Signs this profile in as an account of an organisation.
+    pub fn let_in(&self, fil: Fil, server: &Server, organisation: &str, handle: &str) -> Fil {
         let words =
-            ["login", "--server", &server.url, "--organisation", "demo", "--handle", handle, "--password-stdin"];
+            ["login", "--server", &server.url, "--organisation", organisation, "--handle", handle, "--password-stdin"];
         fil.feed(&words, PASSWORD.as_bytes()).ok();
         fil
     }

@@ -6,19 +6,28 @@
 #![warn(missing_docs)]
 
 mod chance;
+pub mod databases;
+mod device;
 mod fil;
 mod house;
 mod output;
 mod programs;
+mod screen;
 mod server;
+mod small_disk;
+mod voice;
 
 use std::time::Duration;
 
 pub use chance::Chance;
+pub use device::Device;
 pub use fil::{Fil, Finished, Running};
 pub use house::{House, PASSWORD};
 pub use output::Lines;
+pub use screen::Screen;
 pub use server::Server;
+pub use small_disk::{Filler, SmallDisk};
+pub use voice::Voice;
 
 /// How long anything may take before a test says that it hangs. A slow machine is no reason to fail.
 pub const PATIENCE: Duration = Duration::from_secs(90);

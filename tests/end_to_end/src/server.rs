@@ -2,7 +2,8 @@
 
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use crate::{House, Lines, programs};
+use crate::fil::signal;
+use crate::{House, Lines, device, programs};
 
 /// A running server. It is killed when the value goes.
 #[derive(Debug)]
@@ -33,11 +34,14 @@ impl Server {
 
     /// Asks it to stop (SIGTERM) and waits until it has. It must end well.
     pub fn stop(mut self) {
-        let script = format!("kill -s TERM {}", self.child.id());
-        let asked = Command::new("sh").args(["-c", &script]).status().expect("there is a shell");
-        assert!(asked.success());
+        signal(&self.child, "TERM");
         let status = self.wait();
         assert!(status.success(), "the server ended with {status}");
+    }
+
+    /// What it answers to a `GET`: status line, headers and body.
+    pub fn get(&self, path: &str) -> String {
+        device::get(self.url.trim_start_matches("http://"), path)
     }
 
     /// Ends it at once (SIGKILL), whatever it is doing.
