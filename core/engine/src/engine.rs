@@ -240,6 +240,7 @@ impl Engine {
             ServerFrame::Heartbeat { horizon, account_rev, heads, .. } => {
                 self.sync.heartbeat(now_ms, horizon, account_rev, &heads);
                 self.reading.doubt();
+                self.outbox.heartbeat(now, actions);
             }
         }
     }

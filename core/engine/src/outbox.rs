@@ -65,6 +65,8 @@ pub struct Outbox {
     acknowledge_due: bool,
     /// The numbers in the journal may be none that the server could know.
     numbers_doubtful: bool,
+    /// Something was settled since the journal was last pruned, or nobody has looked at it yet.
+    prune_due: bool,
     /// Since when the server has failed on what it was sent, by the wall clock.
     failing_since_ms: Option<u64>,
 }
@@ -101,6 +103,7 @@ impl Outbox {
             open: false,
             acknowledge_due: false,
             numbers_doubtful: false,
+            prune_due: true,
             failing_since_ms: None,
         }
     }
@@ -315,8 +318,7 @@ impl Outbox {
             Outcome::Applied { seq } => {
                 let settled = StoreAction::SettleCommand { row: row.row, seq, wall_ms: now.wall_ms };
                 actions.push(Action::Store(settled));
-                let before_ms = now.wall_ms.saturating_sub(JOURNAL_MS);
-                actions.push(Action::Store(StoreAction::PruneJournal { before_ms }));
+                self.prune_due = true;
             }
             Outcome::Rejected { code } => self.reject(&row, code, actions),
         }
@@ -394,6 +396,15 @@ impl Outbox {
         if self.open && self.acknowledge_due {
             self.acknowledge_due = false;
             actions.push(Action::Send(ClientFrame::Acknowledge { no: self.acknowledged }));
+        }
+    }
+
+    /// A heartbeat came: the journal loses what is too old, if anything was added to it. Once per heartbeat is often
+    /// enough for a week, and costs nothing while nobody writes.
+    pub fn heartbeat(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if std::mem::take(&mut self.prune_due) {
+            let before_ms = now.wall_ms.saturating_sub(JOURNAL_MS);
+            actions.push(Action::Store(StoreAction::PruneJournal { before_ms }));
         }
     }
 

@@ -9,8 +9,9 @@
 
 mod breaker;
 mod log;
+mod logs;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use fil_protocol::{
     AccountChanges, AccountEntry, ClientFrame, ConversationId, Epoch, Event, Head, KnownAccountEntry, Seq, Stream,
@@ -19,7 +20,8 @@ use fil_protocol::{
 
 use crate::action::{Action, Change, StoreAction};
 use breaker::{Allowed, Breaker};
-use log::{Log, Pull};
+use log::Pull;
+use logs::Logs;
 
 /// Pulls under way at once: enough to keep the line busy, few enough that the conversation on screen never waits long.
 pub const PULLS_MAX: usize = 4;
@@ -50,7 +52,7 @@ pub struct Sync {
     /// The horizon that holds once every head is reached.
     promised: u64,
     account: Account,
-    logs: BTreeMap<ConversationId, Log>,
+    logs: Logs,
     shown: Option<ConversationId>,
     open: bool,
     last_request: u64,
@@ -71,8 +73,7 @@ struct Account {
 impl Sync {
     /// Sync as the store has it.
     pub fn new(cursors: Cursors) -> Self {
-        let log = |cursor: Option<Seq>| cursor.map_or_else(Log::default, Log::stored);
-        let logs = cursors.conversations.into_iter().map(|(id, cursor)| (id, log(cursor))).collect();
+        let logs = Logs::stored(cursors.conversations);
         let account = Account { rev: cursors.account_rev, head: cursors.account_rev, ..Account::default() };
         Self {
             epoch: cursors.epoch,
@@ -105,7 +106,7 @@ impl Sync {
 
     /// Whether every head that the server has named is reached.
     pub fn is_caught_up(&self) -> bool {
-        self.open && !self.account.is_behind() && self.logs.values().all(|log| !log.is_behind())
+        self.open && !self.account.is_behind() && self.logs.are_caught_up()
     }
 
     /// Whether the loop breaker has left a stream alone.
@@ -121,7 +122,7 @@ impl Sync {
     /// Whether the server has less than it has told this device before, under the same epoch: its database was put back
     /// to an older state by hand. What it says from here on under known numbers is another history.
     pub fn is_ahead_of(&self, welcome: &Welcome) -> bool {
-        let cursor = |head: &Head| self.logs.get(&head.conversation).and_then(|log| log.cursor);
+        let cursor = |head: &Head| self.logs.cursor(head.conversation);
         self.epoch == Some(welcome.epoch)
             && (welcome.horizon < self.horizon
                 || welcome.account_rev < self.account.rev
@@ -155,12 +156,13 @@ impl Sync {
     pub fn heads(&mut self, now_ms: u64, heads: &[Head]) {
         self.last_rank += heads.len() as u64;
         for (place, head) in heads.iter().enumerate() {
-            let log = self.logs.entry(head.conversation).or_default();
-            log.rank = self.last_rank - place as u64;
-            log.head = log.head.max(head.seq);
-            if log.is_behind() {
-                log.due_ms = Some(now_ms);
-            }
+            self.logs.change(head.conversation, |log| {
+                log.rank = self.last_rank - place as u64;
+                log.head = log.head.max(head.seq);
+                if log.is_behind() {
+                    log.due_ms = Some(now_ms);
+                }
+            });
         }
     }
 
@@ -178,9 +180,10 @@ impl Sync {
     pub fn pushed(&mut self, now_ms: u64, conversation: ConversationId, event: Event, actions: &mut Vec<Action>) {
         self.last_rank += 1;
         let rank = self.last_rank;
-        let log = self.logs.entry(conversation).or_default();
-        log.rank = rank;
-        let ready = log.push(now_ms, event);
+        let ready = self.logs.change(conversation, |log| {
+            log.rank = rank;
+            log.push(now_ms, event)
+        });
         self.apply(conversation, ready, actions);
     }
 
@@ -194,33 +197,35 @@ impl Sync {
         events: Vec<Event>,
         actions: &mut Vec<Action>,
     ) {
-        let Some(log) = self.logs.get_mut(&conversation) else { return };
-        log.answered(request);
         let gapless = events.iter().zip(after.next().0..).all(|(event, seq)| event.seq.0 == seq);
-        if !gapless || after > log.cursor.unwrap_or(Seq::ZERO) {
-            // An answer that makes no sense is no progress; the loop breaker counts.
-            log.due_ms = Some(now_ms + REFUSED_MS);
-            return;
-        }
-        log.cursor.get_or_insert(Seq::ZERO);
-        let ready = log.extend(events);
-        log.due_ms = log.is_behind().then_some(now_ms);
-        self.apply(conversation, ready, actions);
+        let ready = self.logs.change_known(conversation, |log| {
+            log.answered(request);
+            if !gapless || after > log.cursor.unwrap_or(Seq::ZERO) {
+                // An answer that makes no sense is no progress; the loop breaker counts.
+                log.due_ms = Some(now_ms + REFUSED_MS);
+                return Vec::new();
+            }
+            log.cursor.get_or_insert(Seq::ZERO);
+            let ready = log.extend(events);
+            log.due_ms = log.is_behind().then_some(now_ms);
+            ready
+        });
+        self.apply(conversation, ready.unwrap_or_default(), actions);
     }
 
     /// A window came.
     pub fn windowed(&mut self, now_ms: u64, request: u64, window: Window, actions: &mut Vec<Action>) {
         let conversation = window.record.conversation;
-        let Some(log) = self.logs.get_mut(&conversation) else { return };
-        log.answered(request);
         let as_of = window.as_of.seq;
-        if log.cursor.is_some_and(|cursor| cursor >= as_of) {
-            // Pushes were faster than this answer.
+        let jumped = self.logs.change_known(conversation, |log| {
+            log.answered(request);
+            // Otherwise pushes were faster than this answer.
+            let news = log.cursor.is_none_or(|cursor| cursor < as_of);
+            let ready = news.then(|| log.jump(as_of));
             log.due_ms = log.is_behind().then_some(now_ms);
-            return;
-        }
-        let ready = log.jump(as_of);
-        log.due_ms = log.is_behind().then_some(now_ms);
+            ready
+        });
+        let Some(ready) = jumped.flatten() else { return };
         actions.push(Action::Store(StoreAction::ApplyWindow(window)));
         actions.push(Action::Tell(Change::Timeline(conversation)));
         actions.push(Action::Tell(Change::Conversations));
@@ -287,21 +292,22 @@ impl Sync {
     /// Begins to follow the conversations that the account stream names, and forgets those that it takes away.
     fn follow(&mut self, now_ms: u64, full: bool, entries: &[KnownAccountEntry], actions: &mut Vec<Action>) {
         let mut gone: Vec<ConversationId> = Vec::new();
-        let mut kept: Vec<ConversationId> = Vec::new();
+        let mut kept: BTreeSet<ConversationId> = BTreeSet::new();
         for KnownAccountEntry::Conversation(entry) in entries {
             if entry.member {
-                kept.push(entry.conversation);
-                let log = self.logs.entry(entry.conversation).or_default();
-                if log.cursor.is_none() {
-                    // Its first event is usually pushed in the same moment.
-                    log.due_ms.get_or_insert(now_ms + log::GAP_MS);
-                }
+                kept.insert(entry.conversation);
+                self.logs.change(entry.conversation, |log| {
+                    if log.cursor.is_none() {
+                        // Its first event is usually pushed in the same moment.
+                        log.due_ms.get_or_insert(now_ms + log::GAP_MS);
+                    }
+                });
             } else {
                 gone.push(entry.conversation);
             }
         }
         if full {
-            gone.extend(self.logs.keys().filter(|id| !kept.contains(id)));
+            gone.extend(self.logs.ids().filter(|id| !kept.contains(id)));
         }
         for conversation in gone {
             self.forget(conversation, actions);
@@ -310,7 +316,7 @@ impl Sync {
 
     /// The conversation no longer exists for this account.
     fn forget(&mut self, conversation: ConversationId, actions: &mut Vec<Action>) {
-        if self.logs.remove(&conversation).is_some() {
+        if self.logs.remove(conversation) {
             self.breaker.progress(Stream::Conversation(conversation));
             actions.push(Action::Store(StoreAction::ForgetConversation { conversation }));
             actions.push(Action::Tell(Change::Conversations));
@@ -324,12 +330,12 @@ impl Sync {
             self.account.pull = None;
             self.account.due_ms = Some(now_ms + REFUSED_MS);
         }
-        let asked = self.logs.iter_mut().find(|(_, log)| log.pull.is_some_and(|pull| pull.request == request));
-        let Some((conversation, log)) = asked else { return };
-        log.pull = None;
-        log.due_ms = Some(now_ms + REFUSED_MS);
+        let Some(conversation) = self.logs.pulled_by(request) else { return };
+        self.logs.change(conversation, |log| {
+            log.pull = None;
+            log.due_ms = Some(now_ms + REFUSED_MS);
+        });
         if gone {
-            let conversation = *conversation;
             self.forget(conversation, actions);
         }
     }
@@ -339,9 +345,7 @@ impl Sync {
         self.open = false;
         self.account.pull = None;
         self.account.due_ms = None;
-        for log in self.logs.values_mut() {
-            log.disconnected();
-        }
+        self.logs.disconnected();
     }
 
     /// The end of a step: gives up what takes too long, asks for what is due, and stores the horizon once it holds.
@@ -352,7 +356,7 @@ impl Sync {
         self.expire(now_ms);
         self.ask_account(now_ms, actions);
         while self.pulls() < PULLS_MAX {
-            let Some(conversation) = self.most_wanted(now_ms) else { break };
+            let Some(conversation) = self.logs.most_wanted(now_ms, self.shown) else { break };
             self.ask(now_ms, conversation, actions);
         }
         if self.promised > self.horizon && self.is_caught_up() {
@@ -367,43 +371,38 @@ impl Sync {
             self.account.pull = None;
             self.account.due_ms = Some(now_ms);
         }
-        for log in self.logs.values_mut().filter(|log| late(&log.pull)) {
-            log.pull = None;
-            log.due_ms = Some(now_ms);
+        for conversation in self.logs.late(now_ms) {
+            self.logs.change(conversation, |log| {
+                log.pull = None;
+                log.due_ms = Some(now_ms);
+            });
         }
     }
 
     fn pulls(&self) -> usize {
         let account = usize::from(self.account.pull.is_some());
-        account + self.logs.values().filter(|log| log.pull.is_some()).count()
-    }
-
-    /// The conversation to ask for next: the one on screen, else the one that changed most recently.
-    fn most_wanted(&self, now_ms: u64) -> Option<ConversationId> {
-        let due = |log: &Log| log.pull.is_none() && log.is_behind() && log.due_ms.is_some_and(|due| now_ms >= due);
-        self.logs
-            .iter()
-            .filter(|(_, log)| due(log))
-            .max_by_key(|(id, log)| (self.shown == Some(**id), log.rank))
-            .map(|(id, _)| *id)
+        account + self.logs.pulls().len()
     }
 
     fn ask(&mut self, now_ms: u64, conversation: ConversationId, actions: &mut Vec<Action>) {
-        let Some(log) = self.logs.get_mut(&conversation) else { return };
         let stream = Stream::Conversation(conversation);
-        let after = match self.breaker.ask(now_ms, stream, log.cursor) {
-            Allowed::Events => log.cursor,
-            Allowed::Window => None,
-            Allowed::NotBefore(due_ms) => {
-                log.due_ms = Some(due_ms);
-                actions.push(Action::Tell(Change::Status));
-                return;
-            }
-        };
-        self.last_request += 1;
-        log.due_ms = None;
-        log.pull = Some(Pull { request: self.last_request, until_ms: now_ms + PULL_MS_MAX });
-        actions.push(Action::Send(ClientFrame::Pull { request: self.last_request, stream, after }));
+        let Self { logs, breaker, last_request, .. } = self;
+        logs.change(conversation, |log| {
+            let after = match breaker.ask(now_ms, stream, log.cursor) {
+                Allowed::Events => log.cursor,
+                Allowed::Window => None,
+                Allowed::NotBefore(due_ms) => {
+                    log.due_ms = Some(due_ms);
+                    actions.push(Action::Tell(Change::Status));
+                    return;
+                }
+            };
+            *last_request += 1;
+            let request = *last_request;
+            log.due_ms = None;
+            log.pull = Some(Pull { request, until_ms: now_ms + PULL_MS_MAX });
+            actions.push(Action::Send(ClientFrame::Pull { request, stream, after }));
+        });
     }
 
     fn ask_account(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
@@ -439,18 +438,14 @@ impl Sync {
         if !self.open {
             return None;
         }
-        let full = self.pulls() >= PULLS_MAX;
-        let of_log = |log: &Log| match log.pull {
-            Some(pull) => Some(pull.until_ms),
-            None if full || !log.is_behind() => None,
-            None => log.due_ms,
-        };
+        let under_way = self.logs.pulls().map(|pull| pull.until_ms);
+        let next = if self.pulls() >= PULLS_MAX { None } else { self.logs.next_due_ms() };
         let of_account = match self.account.pull {
             Some(pull) => Some(pull.until_ms),
             None if !self.account.is_behind() => None,
             None => self.account.due_ms,
         };
-        self.logs.values().filter_map(of_log).chain(of_account).min()
+        under_way.chain(next).chain(of_account).min()
     }
 }
 
