@@ -33,6 +33,12 @@ pub use read::projection::Projection;
 /// The versions that this build writes: of `local.db`, and of `cache.db`.
 pub const VERSIONS: (i64, i64) = (local::MIGRATIONS.len() as i64, cache::MIGRATIONS.len() as i64);
 
+/// What the writer keeps of `cache.db` in memory, in KiB: SQLite's own 2 MiB are fewer pages than a step of a catch-up
+/// touches, so each step would read again what the last one wrote.
+const CACHE_KIB: i64 = 16 * 1024;
+/// Pages in a write-ahead log before it is copied into its database: 16 MiB, as many as the log keeps on the disk.
+const LOG_PAGES: i64 = 4_096;
+
 /// The writer.
 pub struct Store {
     folder: PathBuf,
@@ -80,6 +86,9 @@ impl Store {
         drop(cache);
         self.db.execute("ATTACH DATABASE ? AS cache", params![path.to_string_lossy()])?;
         self.db.pragma_update(Some("cache"), "synchronous", "NORMAL")?;
+        self.db.pragma_update(Some("cache"), "cache_size", -CACHE_KIB)?;
+        // Of the whole connection. A page that many steps change in a row is copied into the database once in so many.
+        self.db.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))?;
         self.db.pragma_update(Some("cache"), "secure_delete", true)?;
         cache::state::load(&self.db)?;
         Ok(())

@@ -92,13 +92,12 @@ impl View<'_> {
             let author = self.person(self.me())?;
             return Ok(Some(LastItem { author, own: true, at_ms: pending.at_ms, body }));
         }
-        let Some(conversation) = conversation else { return Ok(None) };
-        let Some(item) = read::item::newest(self.db, conversation.id)? else { return Ok(None) };
+        let Some(newest) = conversation.and_then(|conversation| conversation.newest.as_ref()) else { return Ok(None) };
         Ok(Some(LastItem {
-            author: self.person(item.author)?,
-            own: item.author == self.me(),
-            at_ms: item.at_ms,
-            body: self.body(&item.body, overlay)?.0,
+            author: self.person(newest.author)?,
+            own: newest.author == self.me(),
+            at_ms: newest.at_ms,
+            body: self.body(&newest.body, overlay)?.0,
         }))
     }
 }

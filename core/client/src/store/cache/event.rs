@@ -16,15 +16,20 @@ pub(crate) fn apply(
 ) -> rusqlite::Result<()> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
     let mut sent = 0;
+    let mut members = false;
     for event in events {
         match &event.body {
             EventBody::Known(known) => {
+                members |= matches!(known, KnownEvent::Created { .. } | KnownEvent::Membership { .. });
                 sent = sent.max(apply_known(db, me, conversation, event, known)?);
             }
             EventBody::Unknown(_) => unknown::keep_event(db, conversation, event)?,
         }
     }
     range::add(db, conversation, first.seq, last.seq)?;
+    if members {
+        conversation::count_members(db, conversation)?;
+    }
     conversation::advance(db, conversation, last.seq, sent, last.at_ms)
 }
 

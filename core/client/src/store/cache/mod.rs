@@ -13,12 +13,15 @@ pub(crate) mod window;
 use super::schema::Migrations;
 
 /// The schema, version by version. A cache of a newer version is moved aside and built again.
-pub(super) const MIGRATIONS: Migrations = &[concat!(
-    state::table!(),
-    conversation::table!(),
-    member::table!(),
-    item::table!(),
-    deletion::table!(),
-    range::table!(),
-    unknown::table!()
-)];
+pub(super) const MIGRATIONS: Migrations = &[
+    concat!(
+        state::table!(),
+        conversation::table!(),
+        member::table!(),
+        item::table!(),
+        deletion::table!(),
+        range::table!(),
+        unknown::table!()
+    ),
+    concat!(item::index_by_conversation!(), conversation::summary!()),
+];

@@ -7,7 +7,7 @@ use fil_protocol::{AccountEntry, AccountId, ConversationId, Event, EventBody};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
-use super::{event, state};
+use super::{conversation, event, state};
 
 macro_rules! table {
     () => {
@@ -40,11 +40,13 @@ pub(crate) fn keep_entry(db: &Connection, entry: &Value) -> rusqlite::Result<()>
 /// Applies what this version can read. An entry of the account stream may be out of date by now, so the whole stream is
 /// asked for again instead.
 pub(crate) fn read_again(db: &Connection, me: AccountId) -> rusqlite::Result<()> {
-    for (conversation, event) in events(db)? {
+    for (id, event) in events(db)? {
         if let EventBody::Known(known) = &event.body {
-            event::apply_known(db, me, conversation, &event, known)?;
+            event::apply_known(db, me, id, &event, known)?;
+            conversation::count_members(db, id)?;
+            conversation::summarise(db, id)?;
             let sql = "DELETE FROM cache.unknown_event WHERE conversation = ? AND seq = ?";
-            db.execute(sql, params![conversation.as_bytes(), event.seq.0])?;
+            db.execute(sql, params![id.as_bytes(), event.seq.0])?;
         }
     }
     if entries(db)?.iter().any(|entry| matches!(entry, AccountEntry::Known(_))) {

@@ -12,6 +12,7 @@ pub(crate) fn apply(db: &Connection, window: &Window) -> rusqlite::Result<()> {
     let Window { record, members, items, from, as_of, changed, reset, deleted } = window;
     conversation::describe(db, id, record.kind, record.title.as_deref())?;
     member::replace(db, id, members)?;
+    conversation::count_members(db, id)?;
     if *reset {
         item::drop_below(db, id, *from)?;
         range::drop_below(db, id, *from)?;
@@ -44,5 +45,6 @@ pub(crate) fn merge(db: &Connection, id: ConversationId, before: Seq, page: &His
         item::put(db, id, item)?;
     }
     range::add(db, id, page.from, before.previous())?;
+    conversation::summarise(db, id)?;
     Ok(true)
 }

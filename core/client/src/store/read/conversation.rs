@@ -1,6 +1,6 @@
 //! Conversations with everything that their rows on screen need, apart from their items.
 
-use fil_protocol::{AccountId, ConversationId, ConversationKind, Position, Role, Seq, unread};
+use fil_protocol::{AccountId, ConversationId, ConversationKind, ItemBody, Position, Role, Seq, unread};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::store::cache::conversation::kind_from;
@@ -24,12 +24,24 @@ pub(crate) struct Conversation {
     pub(crate) members: u32,
     /// The other member of a direct conversation.
     pub(crate) other: Option<AccountId>,
+    /// The newest item; none if nothing is kept.
+    pub(crate) newest: Option<Newest>,
+}
+
+/// The newest item of a conversation, as far as its row in the list shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Newest {
+    pub(crate) at_ms: u64,
+    pub(crate) author: AccountId,
+    pub(crate) body: ItemBody,
 }
 
 const CONVERSATION: &str = "c.id, c.kind, c.title, c.cursor, c.sent, c.read_seq, c.read_sent, c.changed_at_ms,
-    (SELECT count(*) FROM cache.member m WHERE m.conversation = c.id),
-    (SELECT m.account FROM cache.member m WHERE m.conversation = c.id AND m.account <> ?1 LIMIT 1),
-    (SELECT r.seq FROM main.read_mark r WHERE r.conversation = c.id)";
+    c.members,
+    CASE c.kind WHEN 'direct' THEN
+        (SELECT m.account FROM cache.member m WHERE m.conversation = c.id AND m.account <> ?1 LIMIT 1) END,
+    (SELECT r.seq FROM main.read_mark r WHERE r.conversation = c.id),
+    c.newest_at_ms, c.newest_author, c.newest_body";
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Conversation> {
     Ok(Conversation {
@@ -42,6 +54,12 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Conversation> {
         changed_at_ms: row.get(7)?,
         members: row.get(8)?,
         other: row.get::<_, Option<[u8; 16]>>(9)?.map(AccountId::from),
+        newest: match row.get(11)? {
+            Some(at_ms) => {
+                Some(Newest { at_ms, author: AccountId::from(row.get::<_, [u8; 16]>(12)?), body: item::body(row, 13)? })
+            }
+            None => None,
+        },
     })
 }
 

@@ -33,12 +33,6 @@ pub(crate) fn nth_back(
         .optional()
 }
 
-/// The newest item.
-pub(crate) fn newest(db: &Connection, conversation: ConversationId) -> rusqlite::Result<Option<Item>> {
-    let sql = format!("SELECT {ITEM} FROM cache.item WHERE conversation = ? ORDER BY seq DESC LIMIT 1");
-    db.prepare_cached(&sql)?.query_row([conversation.as_bytes()], read).optional()
-}
-
 /// The first message of others after a number that is not deleted.
 pub(crate) fn first_message_after(
     db: &Connection,
