@@ -28,6 +28,15 @@ macro_rules! table {
 }
 pub(super) use table;
 
+// Version 2: what a screen draws is found without reading a week of journal.
+macro_rules! indexes {
+    () => {
+        "CREATE INDEX command_open ON command (conversation, row) WHERE state <> 'settled';
+        CREATE INDEX command_settled ON command (conversation, seq) WHERE state = 'settled';"
+    };
+}
+pub(super) use indexes;
+
 /// Where a command stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -91,7 +100,8 @@ fn to_json<T: serde::Serialize>(value: &T) -> String {
 
 /// The rows that wait, those with a number first, by number.
 pub(crate) fn waiting(db: &Connection) -> rusqlite::Result<Vec<Row>> {
-    let sql = "SELECT row, no, body FROM main.command WHERE state = 'waiting' ORDER BY no IS NULL, no, row";
+    let sql = "SELECT row, no, body FROM main.command WHERE state <> 'settled' AND state = 'waiting'
+               ORDER BY no IS NULL, no, row";
     let mut statement = db.prepare(sql)?;
     let rows = statement
         .query_map([], |row| Ok(Row { row: RowId(row.get(0)?), no: row.get(1)?, command: from_json(row, 2)? }))?;
