@@ -61,6 +61,31 @@ pub fn query(text: &str) -> Option<String> {
     if expression.is_empty() { None } else { Some(expression.join(" ")) }
 }
 
+/// A wider expression, which finds everything that [`query`] finds and more: the words' first [`BEGINNING_CHARS`] letters
+/// alone. None if no word is longer, so that it would be the same.
+///
+/// An index of the beginnings of words answers it in the order of the rows, without looking at all words that begin so,
+/// which for the commonest words of a large index takes as long as everything else. [`contains`] tells the hits apart.
+pub fn beginnings(text: &str) -> Option<String> {
+    let mut longer = false;
+    let expression: Vec<String> = runs(text)
+        .into_iter()
+        .map(|run| {
+            longer |= run.characters.len() > BEGINNING_CHARS;
+            let beginning = |characters: &[char]| characters.iter().collect::<String>();
+            match run.characters.as_slice() {
+                // Both are pairs that stand in the text, so they are in any longer text that holds the run.
+                [one, other, ..] if run.unspaced => format!("\"{one}{other}\""),
+                characters => format!("\"{}\" *", beginning(&characters[..characters.len().min(BEGINNING_CHARS)])),
+            }
+        })
+        .collect();
+    longer.then(|| expression.join(" "))
+}
+
+/// Letters that the index of beginnings goes up to: the `prefix = '2 3'` of the FTS5 tables.
+const BEGINNING_CHARS: usize = 3;
+
 /// The text in pieces, each with whether it matches the query: for marking hits on the screen.
 ///
 /// At most `chars_max` characters (as a person counts them) around the first hit; what is cut off is replaced by `…`.
@@ -167,7 +192,26 @@ mod tests {
         check("tattoo", "too", false);
     }
 
+    #[test]
+    fn beginnings_are_for_words_that_are_longer() {
+        let check = |text, expected: Option<&str>| assert_eq!(beginnings(text).as_deref(), expected, "{text:?}");
+        check("Tattoo", Some(r#""tat" *"#));
+        check("tat", None);
+        check("la maison", Some(r#""la" * "mai" *"#));
+        check("東京都庁", Some(r#""東京""#));
+        check("…", None);
+    }
+
     proptest! {
+        /// What a query finds, its beginnings find too.
+        #[test]
+        fn beginnings_find_whatever_the_query_finds(text in "[ab京都é ’]{0,16}", wanted in "[ab京都é ’]{1,6}") {
+            if let (Some(query), Some(wider)) = (query(&wanted), beginnings(&wanted)) {
+                let indexed = index(&text);
+                prop_assert!(!finds(&indexed, &query) || finds(&indexed, &wider), "{query} and {wider} in {indexed:?}");
+            }
+        }
+
         /// Looking into a text and asking its index are one rule.
         #[test]
         fn a_text_contains_what_its_index_finds(text in "[ab京都é ’]{0,12}", wanted in "[ab京都é ’]{1,4}") {

@@ -22,7 +22,9 @@ impl View<'_> {
         conversation: Option<ConversationId>,
         limit: usize,
     ) -> rusqlite::Result<Vec<SearchHit>> {
-        let Some(expression) = fil_words::query(query) else { return Ok(Vec::new()) };
+        if fil_words::query(query).is_none() {
+            return Ok(Vec::new());
+        }
         let overlays = Overlay::all(self.db)?;
         let mut hits = Vec::new();
         for (id, overlay) in &overlays {
@@ -33,7 +35,7 @@ impl View<'_> {
         hits.sort_by_key(|hit| std::cmp::Reverse(hit.at_ms));
         let none = Overlay::default();
         let mut titles = BTreeMap::new();
-        for (id, item) in read::search::matching(self.db, &expression, conversation, limit)? {
+        for (id, item) in read::search::matching(self.db, query, conversation, limit)? {
             let ItemBody::Message { id: message, .. } = &item.body else { continue };
             let (body, _) = self.body(&item.body, overlays.get(&id).unwrap_or(&none))?;
             let types::ItemBody::Message { text, .. } = body else { continue };

@@ -125,3 +125,23 @@ proptest! {
         }
     }
 }
+
+/// A common word fills its page from the index of beginnings alone; a rare word with the same beginning, further back
+/// than that looks, is found all the same, and so are both words together.
+#[test]
+fn a_rare_word_is_found_behind_a_common_beginning() {
+    let mut stage = Stage::new();
+    let texts: Vec<String> = (0..700)
+        .map(|number| match number {
+            3 => "an interdigital matter".to_owned(),
+            _ => format!("interest number{number}"),
+        })
+        .collect();
+    stage.write(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(stage.find("interd"), ["an [interd]igital matter"]);
+    assert_eq!(stage.find("matter interdigital"), ["an [interdigital] [matter]"]);
+    let common = stage.find("interest");
+    assert_eq!((common.len(), common[0].as_str()), (50, "[interest] number699"));
+    assert_eq!(common[49], "[interest] number650");
+    assert_eq!(stage.find("interest number65").len(), 11);
+}
