@@ -154,9 +154,9 @@ impl Session {
         self.rebuilt
     }
 
-    /// Whether the outbox takes another command.
-    pub fn has_room(&self) -> bool {
-        self.engine.status().waiting < outbox::ROWS_MAX
+    /// How many commands the outbox still takes.
+    pub fn room(&self) -> usize {
+        outbox::ROWS_MAX.saturating_sub(self.engine.status().waiting)
     }
 
     /// A new row id for `Input::Enqueue` and `Input::Retry`.

@@ -11,7 +11,7 @@ use fil_protocol::{
     AccountId, Action, Command, ConversationId, ConversationKind, Denied, ItemBody, MessageId, Role, can, text,
 };
 
-use super::{Change, Driver, Online};
+use super::{Answer, Change, Driver, Online};
 use crate::bridge::types::{Failure, FailureKind, Response};
 use crate::clock::wall_ms;
 use crate::failure::{failure, internal, signed_out};
@@ -35,13 +35,30 @@ enum Known {
     Stored { author: AccountId, kind: ConversationKind, role: Option<Role> },
 }
 
+/// A message that a person sends, and where its answer goes.
+pub(super) struct Send {
+    pub(super) conversation: ConversationId,
+    pub(super) text: String,
+    pub(super) answer: Answer<Response>,
+}
+
+/// A message that is checked, and what is answered once it is stored.
+struct Prepared {
+    input: Input,
+    response: Response,
+}
+
 impl Driver {
     /// Carries a change out.
     pub(super) fn change(&mut self, change: Change) -> Result<Response, Failure> {
         match change {
             Change::OpenDirect { account } => self.open_direct(account),
             Change::CreateGroup { title, members } => self.create_group(title, members),
-            Change::Send { conversation, text } => self.send(conversation, text),
+            Change::Send { conversation, text } => {
+                let prepared = self.prepare(conversation, text, 0)?;
+                self.step(vec![prepared.input])?;
+                Ok(prepared.response)
+            }
             Change::Edit { conversation, message, text } => self.edit(conversation, message, text),
             Change::Delete { conversation, message } => self.delete(conversation, message),
             Change::Retry { conversation, message } => self.retry(conversation, message, None),
@@ -70,7 +87,7 @@ impl Driver {
 
     fn enqueue(&mut self, command: Command) -> Result<(), Failure> {
         let online = self.online()?;
-        if !online.session.has_room() {
+        if online.session.room() == 0 {
             return Err(failure(FailureKind::OutboxFull, "the outbox is full"));
         }
         let row = online.session.next_row();
@@ -111,15 +128,43 @@ impl Driver {
         Ok(Response::Opened { conversation: conversation.to_string() })
     }
 
-    fn send(&mut self, conversation: ConversationId, text: String) -> Result<Response, Failure> {
+    /// Queues messages that were waiting together: one commit for all of them, and the answers after it. Those that
+    /// break a rule are refused by themselves.
+    pub(super) fn send_together(&mut self, sends: Vec<Send>) {
+        let mut inputs = Vec::with_capacity(sends.len());
+        let mut answers = Vec::with_capacity(sends.len());
+        for Send { conversation, text, answer } in sends {
+            match self.prepare(conversation, text, inputs.len()) {
+                Ok(prepared) => {
+                    inputs.push(prepared.input);
+                    answers.push((answer, prepared.response));
+                }
+                // Whoever asked may have stopped waiting.
+                Err(failure) => drop(answer.send(Err(failure))),
+            }
+        }
+        let stored = if inputs.is_empty() { Ok(()) } else { self.step(inputs) };
+        for (answer, response) in answers {
+            // Whoever asked may have stopped waiting; the message stays.
+            let _ = answer.send(stored.clone().map(|()| response));
+        }
+    }
+
+    /// A message as the engine takes it. `ahead` messages are going to be queued before it.
+    fn prepare(&mut self, conversation: ConversationId, text: String, ahead: usize) -> Result<Prepared, Failure> {
         text::check_message(&text)?;
-        if !self.online()?.exists(conversation)? {
+        let online = self.online()?;
+        if !online.exists(conversation)? {
             return Err(not_here("conversation"));
+        }
+        if online.session.room() <= ahead {
+            return Err(failure(FailureKind::OutboxFull, "the outbox is full"));
         }
         let composed_at_ms = wall_ms();
         let message = MessageId::from_parts(composed_at_ms, &random()?);
-        self.enqueue(Command::SendMessage { conversation, message, text, composed_at_ms })?;
-        Ok(Response::Queued { message: message.to_string() })
+        let command = Command::SendMessage { conversation, message, text, composed_at_ms };
+        let input = Input::Enqueue { row: online.session.next_row(), command };
+        Ok(Prepared { input, response: Response::Queued { message: message.to_string() } })
     }
 
     fn edit(&mut self, conversation: ConversationId, message: MessageId, text: String) -> Result<Response, Failure> {
@@ -156,7 +201,7 @@ impl Driver {
         let Known::Rejected(written) = online.find(conversation, message)? else {
             return Err(not_here("rejected message"));
         };
-        if !online.session.has_room() {
+        if online.session.room() == 0 {
             return Err(failure(FailureKind::OutboxFull, "the outbox is full"));
         }
         let mut again: Vec<Written> = online.rejected_creation(conversation)?.into_iter().collect();

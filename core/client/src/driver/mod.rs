@@ -25,6 +25,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use changes::Send;
 pub(crate) use event::{Answer, Change, Event};
 use link::Link;
 use status::Trouble;
@@ -42,6 +43,8 @@ use crate::store::{Reader, StoreError};
 pub(crate) const EVENTS_MAX: usize = 256;
 /// Frames that are committed together: what a burst of pushes costs is mostly the commit.
 const FRAMES_TOGETHER_MAX: usize = 64;
+/// Messages that are committed together: each costs a sync of the disk otherwise, and a bot writes many at once.
+const SENDS_TOGETHER_MAX: usize = 64;
 /// The loop looks at the clocks at least this often, to notice that the device was asleep.
 const LOOK_MAX: Duration = Duration::from_secs(5);
 /// After a step that could not be stored the session rests this long before it connects again.
@@ -116,6 +119,22 @@ impl Driver {
                         }
                     }
                     self.receive(connection, inputs);
+                }
+                Some(Event::Change { change: Change::Send { conversation, text }, answer }) => {
+                    let mut sends = vec![Send { conversation, text, answer }];
+                    while sends.len() < SENDS_TOGETHER_MAX {
+                        match self.events.try_recv() {
+                            Ok(Event::Change { change: Change::Send { conversation, text }, answer }) => {
+                                sends.push(Send { conversation, text, answer });
+                            }
+                            Ok(other) => {
+                                waiting.push_back(other);
+                                break;
+                            }
+                            Err(_) => break,
+                        }
+                    }
+                    self.send_together(sends);
                 }
                 Some(event) => self.handle(event),
             }

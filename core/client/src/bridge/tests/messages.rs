@@ -230,3 +230,31 @@ async fn a_draft_is_kept_until_its_message_is_sent() {
     stage.send(&conversation, "bonjour").await;
     assert_eq!(draft(&stage).await, "");
 }
+
+/// Messages that wait together are committed together: each is answered for itself, those that break a rule are refused
+/// by themselves, and all others arrive once.
+#[tokio::test]
+async fn many_messages_at_once_are_each_answered_and_arrive_once() {
+    let mut stage = Stage::live().await;
+    let conversation = stage.open_direct("ben").await;
+    stage.until_status(|status| status.waiting == 0).await;
+    let text = |number: usize| if number % 10 == 7 { String::new() } else { format!("message {number}") };
+    let asks = (0..200).map(|number| {
+        let request = Request::Send { conversation: conversation.clone(), text: text(number) };
+        stage.bridge.request(request)
+    });
+    let answers = timeout(LIMIT, futures_util::future::join_all(asks)).await.unwrap();
+    for (number, answer) in answers.iter().enumerate() {
+        match answer {
+            Ok(Response::Queued { .. }) => assert_ne!(number % 10, 7),
+            Err(failure) => assert_eq!((failure.kind, number % 10), (FailureKind::Invalid, 7)),
+            other => panic!("{other:?}"),
+        }
+    }
+    stage.until_status(|status| status.waiting == 0).await;
+    let mut texts = stage.server.texts(conversation.parse().unwrap());
+    texts.sort();
+    let mut expected: Vec<String> = (0..200).map(text).filter(|text| !text.is_empty()).collect();
+    expected.sort();
+    assert_eq!(texts, expected);
+}
