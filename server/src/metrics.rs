@@ -32,6 +32,10 @@ pub mod names {
     pub const BYTES_SENT: &str = "fil_frame_bytes_sent_total";
     /// Histogram: what one batch of the node contained.
     pub const BATCH_INPUTS: &str = "fil_node_batch_inputs";
+    /// Gauge: messages that wait for the node, besides those of the newest batch.
+    pub const NODE_QUEUE: &str = "fil_node_queue";
+    /// Gauge: bytes of frames that wait for sockets which do not read as fast, as of the newest batch.
+    pub const BACKLOG_BYTES: &str = "fil_backlog_bytes";
     /// Histogram: time from taking a batch to its commit.
     pub const BATCH_SECONDS: &str = "fil_node_batch_seconds";
     /// Counter: attempts to sign in, by `result` (`right`, `wrong`, `disabled`).
@@ -105,6 +109,8 @@ fn describe() {
     describe_counter!(names::FRAMES_SENT, "Frames sent.");
     describe_counter!(names::BYTES_SENT, "Bytes of frames sent.");
     describe_histogram!(names::BATCH_INPUTS, "Inputs in one batch of the node.");
+    describe_gauge!(names::NODE_QUEUE, "Messages that wait for the node.");
+    describe_gauge!(names::BACKLOG_BYTES, "Bytes of frames that wait for sockets.");
     describe_histogram!(names::BATCH_SECONDS, "Time from taking a batch to its commit.");
     describe_counter!(names::SIGN_INS, "Attempts to sign in, by result.");
     describe_counter!(names::REFRESHES, "Refresh tokens presented, by result.");

@@ -24,6 +24,8 @@ use crate::store::{StoreError, Transaction};
 pub(super) const QUEUE_MAX: usize = 8_192;
 /// Messages that become one batch.
 pub(super) const BATCH_MAX: usize = 1_024;
+/// How often the bytes that wait for slow readers are added up for the figures.
+const BACKLOG_EVERY: Duration = Duration::from_secs(1);
 /// A commit that takes longer is worth a line in the log.
 const SLOW_BATCH: Duration = Duration::from_millis(500);
 
@@ -163,6 +165,7 @@ fn stopped() -> ProtocolError {
 async fn run(mut node: Node, mut queue: mpsc::Receiver<Message>) {
     let mut outlets = Outlets::default();
     let mut messages = Vec::with_capacity(BATCH_MAX);
+    let mut backlog_due = Instant::now();
     loop {
         let received = match node.deadline() {
             None => queue.recv_many(&mut messages, BATCH_MAX).await,
@@ -199,6 +202,7 @@ async fn run(mut node: Node, mut queue: mpsc::Receiver<Message>) {
         }
         let started = Instant::now();
         metrics::histogram!(names::BATCH_INPUTS).record(inputs.len() as f64);
+        metrics::gauge!(names::NODE_QUEUE).set(queue.len() as f64);
         let outputs = node.step(now_ms, inputs);
         let elapsed = started.elapsed();
         metrics::histogram!(names::BATCH_SECONDS).record(elapsed.as_secs_f64());
@@ -207,6 +211,10 @@ async fn run(mut node: Node, mut queue: mpsc::Receiver<Message>) {
         }
         for output in outputs {
             outlets.deliver(output);
+        }
+        if started >= backlog_due {
+            backlog_due = started + BACKLOG_EVERY;
+            metrics::gauge!(names::BACKLOG_BYTES).set(node.queued_bytes() as f64);
         }
         for done in finished {
             let _ = done.send(());

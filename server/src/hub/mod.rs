@@ -291,6 +291,11 @@ impl Hub {
         self.connections.len()
     }
 
+    /// The bytes that wait for all sockets together.
+    pub fn queued_bytes(&self) -> u64 {
+        self.connections.values().map(|connection| connection.backlog.queued_bytes()).sum()
+    }
+
     fn close(&mut self, id: ConnectionId, reason: ErrorCode) {
         if self.connections.contains_key(&id) {
             self.disconnect(id);

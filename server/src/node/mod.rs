@@ -145,6 +145,11 @@ impl Node {
         self.hub.count()
     }
 
+    /// The bytes that wait for all sockets together.
+    pub fn queued_bytes(&self) -> u64 {
+        self.hub.queued_bytes()
+    }
+
     fn publish(&mut self, pushes: Vec<Push>) {
         if pushes.iter().any(is_deletion) {
             self.forget_due_ms.get_or_insert(self.now_ms + FORGET_AFTER_MS);

@@ -35,6 +35,12 @@ pub struct House {
     conversations: u64,
 }
 
+impl std::fmt::Debug for House {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("House").field("people", &self.people.len()).finish_non_exhaustive()
+    }
+}
+
 /// The open database of a house whose server does not run.
 pub struct Seeding<'h> {
     house: &'h mut House,

@@ -27,6 +27,7 @@ pub mod programs;
 pub mod relay;
 pub mod scenario;
 pub mod scenarios;
+pub mod soak;
 pub mod stage;
 pub mod talk;
 pub mod text;

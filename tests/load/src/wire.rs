@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Room for what one read brings, at first. It grows to the largest frame.
 const READ_BYTES: usize = 4 * 1024;
@@ -44,7 +44,17 @@ pub struct Text(Range<usize>);
 impl Wire {
     /// Connects and shakes hands. An answer other than 101 is an error with its first line.
     pub async fn open(address: SocketAddr, path: &str, token: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+        Self::greet(TcpStream::connect(address).await?, address, path, token).await
+    }
+
+    /// The same with a receive buffer of this size in the operating system: who does not read is felt soon.
+    pub async fn open_narrow(address: SocketAddr, path: &str, token: &str, bytes: u32) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(bytes)?;
+        Self::greet(socket.connect(address).await?, address, path, token).await
+    }
+
+    async fn greet(stream: TcpStream, address: SocketAddr, path: &str, token: &str) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

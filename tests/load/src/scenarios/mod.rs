@@ -23,4 +23,5 @@ pub const SCENARIOS: &[Scenario] = &[
     reading::SCENARIO,
     cost::SCENARIO,
     growth::SCENARIO,
+    soak::SCENARIO,
 ];
