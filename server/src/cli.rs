@@ -81,7 +81,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Result<Exit, Refusal> {
+/// Runs one command, in this process. What it has to say goes to standard output.
+pub fn run(arguments: Arguments) -> Result<Exit, Refusal> {
     let Arguments { config, data, set, command } = arguments;
     let extra = match &command {
         Command::Serve(serve) => serve.flags(),

@@ -4,7 +4,7 @@
 //! rights are given at creation, never afterwards, so there is no moment in which others could open it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// Makes a folder and those above it, for its owner alone. One that exists is taken as it is.
@@ -42,10 +42,17 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Reads a file; none if it does not exist.
+/// What [`replace`] ever wrote is far smaller; a larger file is something else's, and is not read into memory.
+const BYTES_MAX: u64 = 64 * 1024;
+
+/// Reads a file; none if it does not exist. One that is no text, or too large, is `InvalidData`.
 pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(content) => Ok(Some(content)),
+    let mut content = String::new();
+    match File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_string(&mut content)) {
+        Ok(_) if content.len() as u64 > BYTES_MAX => {
+            Err(io::Error::new(io::ErrorKind::InvalidData, format!("it has more than {BYTES_MAX} bytes")))
+        }
+        Ok(_) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -155,6 +155,7 @@ pub(crate) fn from_io(error: io::Error) -> Failure {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             failure(FailureKind::Internal, format!("the profile's folder cannot be written: {error}"))
         }
+        io::ErrorKind::InvalidData => failure(FailureKind::DamagedProfile, error.to_string()),
         _ => internal(error),
     }
 }
@@ -206,14 +207,17 @@ pub(crate) mod tests {
         folder.save(&record()).unwrap();
         assert_eq!(folder.record(), Ok(Some(record())));
         let path = folder.path().join(RECORD);
+        let huge = vec![b' '; 100_000];
         for (content, expected) in [
-            (r#"{"version":2,"who":"knows"}"#, FailureKind::NewerProfile),
-            ("{\"version\":1,", FailureKind::DamagedProfile),
-            ("", FailureKind::DamagedProfile),
+            (&br#"{"version":2,"who":"knows"}"#[..], FailureKind::NewerProfile),
+            (b"{\"version\":1,", FailureKind::DamagedProfile),
+            (b"", FailureKind::DamagedProfile),
+            (b"\xff\xfe{\0", FailureKind::DamagedProfile),
+            (&huge, FailureKind::DamagedProfile),
         ] {
             fs::write(&path, content).unwrap();
             assert_eq!(kind(folder.record()), Some(expected), "{content:?}");
-            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(fs::read(&path).unwrap(), content);
         }
     }
 

@@ -51,7 +51,7 @@ pub fn load(layers: Layers<'_>) -> Result<Loaded, ConfigError> {
     let mut table = Table::new();
     let mut origins = BTreeMap::new();
     if let Some((text, name)) = layers.file {
-        table = text.parse().map_err(|error| ConfigError(format!("{name}: {error}")))?;
+        table = text.parse().map_err(|error| ConfigError(format!("{name}: {}", place_and_reason(&text, &error))))?;
         for key in keys(&table) {
             origins.insert(key, name.clone());
         }
@@ -122,6 +122,15 @@ pub fn keys(table: &Table) -> Vec<String> {
 
 fn decode(table: Table) -> Result<Config, String> {
     Config::deserialize(Value::Table(table)).map_err(|error| error.to_string().trim_end().replace('\n', " "))
+}
+
+/// Where a text is no TOML, and why. The library's own sentence shows the line, and a secret may stand in it.
+fn place_and_reason(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    format!("line {line}, column {column}: {}", error.message())
 }
 
 fn flatten(table: &Table) -> BTreeMap<String, Value> {
@@ -228,7 +237,8 @@ mod tests {
         check(file("liste = 'x'"), &["fil.toml", "liste"]);
         check(file("[limits]\nframe_burst = 1"), &["fil.toml", "frame_burst"]);
         check(file("listen = 'here'"), &["fil.toml", "listen"]);
-        check(file("listen = "), &["fil.toml"]);
+        check(file("listen = "), &["fil.toml", "line 1, column 10"]);
+        check(file("# two\n[limits\n"), &["fil.toml", "line 2, column 8"]);
         check(file("trusted_proxies = ['ten']"), &["fil.toml", "ten"]);
         check(file("[limits]\nframes_burst = -1"), &["fil.toml", "frames_burst"]);
         let environment = |name: &str| (name == "FIL_LIMITS_FRAMES_BURST").then(|| "many".to_owned());
@@ -254,5 +264,8 @@ mod tests {
         assert_eq!(loaded.config.metrics.token.reveal(), "canary");
         assert_eq!(shown(&loaded.config)["metrics.token"], Value::String("…".to_owned()));
         assert!(!format!("{:?}", loaded.config).contains("canary"));
+        // A forgotten quotation mark: the sentence goes to a terminal and to the journal.
+        let broken = load(file("[metrics]\ntoken = 'canary\n")).unwrap_err().0;
+        assert!(broken.contains("line 2") && !broken.contains("canary"), "{broken}");
     }
 }

@@ -26,12 +26,12 @@ use crate::address::ServerAddress;
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::driver::{Driver, EVENTS_MAX};
-use crate::failure::internal;
+use crate::failure::{failure, internal};
 use crate::http::Http;
 use crate::profile::{ProfileFolder, Record};
 use crate::tokens::tokens;
 use answer::Core;
-use types::{Failure, Request, Response};
+use types::{Failure, FailureKind, Request, Response};
 pub use updates::UpdateReceiver;
 
 /// Threads for sockets and HTTP, which wait more than they work.
@@ -165,7 +165,10 @@ impl Bridge {
 /// Opens the databases of whoever is signed in.
 fn resume(driver: &mut Driver, record: Record, http: Http, choice: TokenChoice) -> Result<(), Failure> {
     let kept = tokens(choice, record.device, driver.folder.token_file());
-    let auth = Auth::new(http, ServerAddress::parse(&record.server)?, Arc::new(kept));
+    // What a profile kept was an address once: if it is none, the record is damaged, and nothing was typed.
+    let damaged = |refused: Failure| failure(FailureKind::DamagedProfile, refused.detail);
+    let server = ServerAddress::parse(&record.server).map_err(damaged)?;
+    let auth = Auth::new(http, server, Arc::new(kept));
     driver.enter(record, Arc::new(auth))
 }
 

@@ -87,9 +87,12 @@ pub(crate) fn put(db: &Connection, conversation: ConversationId, item: &Item) ->
         None => {
             let message = item.body.message();
             let message = message.as_ref().map(MessageId::as_bytes);
+            // A message has one number. A second one with its id is a server's mistake: it is left out, because refusing it
+            // would refuse everything that comes with it, now and after every new connection.
             let sql = "INSERT INTO cache.item (conversation, seq, rev, at_ms, author, message, sent, body)
-                       VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-            db.prepare_cached(sql)?.execute(params![
+                       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                       ON CONFLICT (message, conversation) WHERE message IS NOT NULL DO NOTHING";
+            let stored = db.prepare_cached(sql)?.execute(params![
                 id,
                 item.seq.0,
                 item.rev.0,
@@ -99,6 +102,9 @@ pub(crate) fn put(db: &Connection, conversation: ConversationId, item: &Item) ->
                 sent(&item.body),
                 body
             ])?;
+            if stored == 0 {
+                return Ok(false);
+            }
             db.last_insert_rowid()
         }
     };
