@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use fil_engine::connection::Phase;
 use fil_engine::engine::Status;
 use fil_engine::jitter::Jitter;
 use fil_engine::outbox::{self, RowId};
@@ -52,6 +53,8 @@ pub struct Session {
     jitter: Jitter,
     last_row: RowId,
     rebuilt: bool,
+    /// The cache was rebuilt for an error and is not complete yet: another error is not its fault.
+    blamed: bool,
     /// The engine believes more than the store holds: it must be built again before it decides anything.
     stale: bool,
 }
@@ -66,25 +69,36 @@ impl Session {
         seed: u64,
         now: Now,
     ) -> Result<(Self, Opened), OpenError> {
-        let (store, cache_rebuilt) = Store::open(folder, account)?;
+        let (mut store, mut cache_rebuilt) = Store::open(folder, account)?;
         let mut jitter = Jitter::new(seed);
-        let engine = engine(&store, client, &mut jitter, now)?;
+        let engine = match engine(&store, client, &mut jitter, now) {
+            // Opening looks at the schema alone; this is the first to read what is in the tables.
+            Err(error) if error.suggests_damage() && !cache_rebuilt => {
+                store.rebuild_cache()?;
+                cache_rebuilt = true;
+                engine(&store, client, &mut jitter, now)?
+            }
+            done => done?,
+        };
         let last_row = store.last_row()?;
         let client = client.to_owned();
-        let session = Self { store, engine, client, jitter, last_row, rebuilt: cache_rebuilt, stale: false };
+        let session =
+            Self { store, engine, client, jitter, last_row, rebuilt: cache_rebuilt, blamed: false, stale: false };
         Ok((session, Opened { cache_rebuilt }))
     }
 
     /// Gives the engine its inputs, commits, and answers what has to be done. On an error nothing was stored, nothing
     /// may be sent, and the connection is gone: the driver closes it.
     pub fn step(&mut self, now: Now, inputs: Vec<Input>) -> Result<Vec<Effect>, StoreError> {
-        if self.stale {
-            self.restart(now)?;
-        }
-        match self.try_step(now, inputs) {
-            Ok(effects) => Ok(effects),
-            Err(StoreError::CacheDamaged) => {
+        let ready = if self.stale { self.restart(now) } else { Ok(()) };
+        match ready.and_then(|()| self.try_step(now, inputs)) {
+            Ok(effects) => {
+                self.blamed &= self.engine.status().phase != (Phase::Open { caught_up: true });
+                Ok(effects)
+            }
+            Err(error) if matches!(error, StoreError::CacheDamaged) || (error.suggests_damage() && !self.blamed) => {
                 self.stale = true;
+                self.blamed = true;
                 self.rebuild_cache(now)?;
                 Err(StoreError::CacheDamaged)
             }
@@ -193,6 +207,11 @@ impl Session {
         } else {
             Ok(Merged::Stale)
         }
+    }
+
+    /// Whether the cache wants a thorough look, in the background.
+    pub fn inspection_due(&self) -> bool {
+        self.store.inspection_due() && !self.rebuilt
     }
 
     /// A reader of both databases.

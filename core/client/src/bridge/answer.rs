@@ -112,7 +112,7 @@ impl Core {
         let readers = Arc::clone(&account.readers);
         let looking = readers.ask(move |reader| reader.snapshot(|db| look(&View::new(db, &account))));
         let (looked, round) = looking.await?;
-        if matches!(looked, Err(StoreError::CacheDamaged)) {
+        if looked.as_ref().is_err_and(StoreError::suggests_damage) {
             // If nothing can be sent the profile is closed, or something else is about to find the damage.
             let _ = self.events.try_send(Event::CacheDamaged { round });
         }

@@ -245,9 +245,13 @@ impl Driver {
         if !text.is_empty() && !online.exists(conversation)? {
             return Err(not_here("conversation"));
         }
-        let effects = online.session.save_draft(now, conversation, text)?;
-        self.carry_out(now, effects);
-        Ok(Response::Done)
+        match online.session.save_draft(now, conversation, text) {
+            Ok(effects) => {
+                self.carry_out(now, effects);
+                Ok(Response::Done)
+            }
+            Err(error) => Err(online.blame(error)),
+        }
     }
 
     /// The engine does not know in which conversation a row is that a person gave up or took up again.
@@ -262,16 +266,21 @@ impl Online {
     /// Keeps the names of people who were found at the server, while a conversation with them is only here.
     fn meet(&mut self, people: &[AccountId]) -> Result<(), Failure> {
         let people: Vec<_> = people.iter().filter_map(|account| self.account.seen(*account)).collect();
-        Ok(self.session.meet(&people)?)
+        self.session.meet(&people).map_err(|error| self.blame(error))
+    }
+
+    /// Asks the databases what a change has to know.
+    fn look<T>(&mut self, question: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>) -> Result<T, Failure> {
+        self.reader.snapshot(question).map_err(|error| self.blame(error))
     }
 
     fn rows(&mut self, conversation: ConversationId) -> Result<Vec<Written>, Failure> {
-        Ok(self.reader.snapshot(|db| read::command::unseen(db, conversation))?)
+        self.look(|db| read::command::unseen(db, conversation))
     }
 
     /// Whether the conversation is there, be it only in the outbox.
     fn exists(&mut self, conversation: ConversationId) -> Result<bool, Failure> {
-        if self.reader.snapshot(|db| read::conversation::exists(db, conversation))? {
+        if self.look(|db| read::conversation::exists(db, conversation))? {
             return Ok(true);
         }
         let begun = |row: &Written| matches!(row.command, Command::CreateConversation { .. });
@@ -287,7 +296,7 @@ impl Online {
 
     fn find(&mut self, conversation: ConversationId, message: MessageId) -> Result<Known, Failure> {
         let me = self.account.record.account;
-        let found = self.reader.snapshot(|db| {
+        let found = self.look(|db| {
             if let Some(written) = read::command::rejected(db, conversation, message)? {
                 return Ok(Some(Known::Rejected(Box::new(written))));
             }

@@ -9,6 +9,7 @@
 
 mod changes;
 mod event;
+mod inspection;
 mod link;
 mod signing;
 mod status;
@@ -27,6 +28,7 @@ use tokio::time::{Instant, sleep_until};
 
 use changes::Send;
 pub(crate) use event::{Answer, Change, Event};
+use inspection::Inspection;
 use link::Link;
 use status::Trouble;
 
@@ -76,6 +78,9 @@ pub(crate) struct Online {
     reader: Reader,
     account: Arc<Account>,
     link: Option<Link>,
+    inspection: Option<Inspection>,
+    /// A question or a draft has met damage in the cache: see [`Driver::mend`].
+    damaged: bool,
     /// Attempts so far.
     attempts: u64,
     trouble: Trouble,
@@ -138,6 +143,7 @@ impl Driver {
                 }
                 Some(event) => self.handle(event),
             }
+            self.mend();
         }
         self.close();
     }
@@ -248,12 +254,23 @@ impl Driver {
     ) -> Result<bool, Failure> {
         let now = self.clock.now();
         let online = self.online.as_mut().ok_or_else(signed_out)?;
-        match online.session.merge_history(conversation, before, page)? {
-            Merged::Applied(effects) => {
+        match online.session.merge_history(conversation, before, page) {
+            Ok(Merged::Applied(effects)) => {
                 self.carry_out(now, effects);
                 Ok(true)
             }
-            Merged::Stale => Ok(false),
+            Ok(Merged::Stale) => Ok(false),
+            Err(error) => Err(online.blame(error)),
+        }
+    }
+
+    /// Builds the cache again if something outside of a step has met damage in it.
+    fn mend(&mut self) {
+        if let Some(online) = &mut self.online
+            && std::mem::take(&mut online.damaged)
+        {
+            let round = online.account.readers.round();
+            self.rebuild_cache(round);
         }
     }
 
@@ -338,6 +355,12 @@ impl Driver {
 }
 
 impl Online {
+    /// What failed outside of a step.
+    fn blame(&mut self, error: StoreError) -> Failure {
+        self.damaged |= error.suggests_damage();
+        error.into()
+    }
+
     fn deadline(&self) -> Option<u64> {
         match self.rests_until_ms {
             Some(until_ms) => Some(until_ms),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task;
 use tokio::time::timeout;
 
+use super::inspection::Inspection;
 use super::status::Trouble;
 use super::{Driver, Online};
 use crate::account::Account;
@@ -44,11 +45,19 @@ impl Driver {
         let readers = (0..READERS).map(|_| session.reader()).collect::<Result<_, _>>()?;
         let reader = session.reader()?;
         let account = Arc::new(Account::new(record, auth, Readers::new(readers)));
+        let inspection = if session.inspection_due() {
+            let (folder, round) = (self.folder.path(), account.readers.round());
+            Some(Inspection::begin(&self.runtime, folder, session.reader()?, round, self.sender.clone()))
+        } else {
+            None
+        };
         self.online = Some(Online {
             session,
             reader,
             account: Arc::clone(&account),
             link: None,
+            inspection,
+            damaged: false,
             attempts: self.attempts,
             trouble: Trouble { disk_full: false, cache_rebuilt: opened.cache_rebuilt },
             shown: None,
@@ -67,6 +76,9 @@ impl Driver {
         self.attempts = online.attempts;
         if let Some(link) = online.link {
             self.runtime.block_on(link.close());
+        }
+        if let Some(inspection) = online.inspection {
+            self.runtime.block_on(inspection.end());
         }
         self.runtime.block_on(online.account.readers.close());
         // The writer goes last: the last connection to close is the one that empties the write-ahead logs.

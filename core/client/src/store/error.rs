@@ -23,6 +23,29 @@ pub enum StoreError {
     Failed(#[source] rusqlite::Error),
 }
 
+impl StoreError {
+    /// Whether building the cache again may mend it. Besides what SQLite calls damage these are rows that do not decode,
+    /// broken constraints, and statements that do not fit the schema: the statements are always the same and the schema
+    /// is ours, so one that fails has met a page that is not what it was.
+    pub fn suggests_damage(&self) -> bool {
+        match self {
+            Self::CacheDamaged => true,
+            Self::Failed(rusqlite::Error::SqliteFailure(failure, _)) => matches!(
+                failure.code,
+                ErrorCode::Unknown | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig
+            ),
+            Self::Failed(
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::Utf8Error(..)
+                | rusqlite::Error::SqlInputError { .. },
+            ) => true,
+            _ => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         // The index of the log could not be given its room: SQLite calls that a failing disk.

@@ -10,6 +10,7 @@
 
 pub(crate) mod cache;
 mod error;
+pub(crate) mod inspect;
 pub(crate) mod local;
 pub(crate) mod read;
 mod schema;
@@ -42,6 +43,7 @@ const LOG_PAGES: i64 = 4_096;
 /// The writer.
 pub struct Store {
     folder: PathBuf,
+    inspection_due: bool,
     me: AccountId,
     db: Connection,
 }
@@ -59,11 +61,12 @@ impl Store {
     pub fn open(folder: &Path, me: AccountId) -> Result<(Self, bool), OpenError> {
         schema::check_sqlite()?;
         fs::create_dir_all(folder)?;
+        let inspection_due = inspect::is_due(folder);
         let db = open_local(&folder.join("local.db"))?;
-        let mut store = Self { folder: folder.to_owned(), me, db };
+        let mut store = Self { folder: folder.to_owned(), inspection_due, me, db };
         let rebuilt = match store.attach_cache().and_then(|()| store.read_unknown_again()) {
             Ok(()) => false,
-            Err(StoreError::CacheDamaged) => {
+            Err(error) if error.suggests_damage() => {
                 store.rebuild_cache()?;
                 true
             }
@@ -189,6 +192,11 @@ impl Store {
         }
     }
 
+    /// Whether the cache wants a thorough look ([`Reader::inspect`]): after an end that was not clean, and every week.
+    pub fn inspection_due(&self) -> bool {
+        self.inspection_due
+    }
+
     /// A reader of both databases. Open a few and keep them: opening costs about a millisecond.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         let db = schema::open_reader(&self.folder.join("local.db"))?;
@@ -261,6 +269,11 @@ fn damage(path: &Path) -> Option<String> {
 fn open_local(path: &Path) -> Result<Connection, OpenError> {
     let known = local::MIGRATIONS.len() as i64;
     if path.exists() {
+        let len = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+        if len(path) == 0 && len(&path.with_extension("db-wal")) > 0 {
+            // SQLite takes the file for a new database and deletes the log, in which unsent messages may be.
+            return Err(OpenError::Damaged { detail: "the file is empty, its log is not".to_owned() });
+        }
         schema::undo_interrupted(path).map_err(StoreError::from)?;
         // Looked at read-only first: what is refused must not be touched.
         if let Some(detail) = damage(path) {

@@ -36,8 +36,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fil_protocol::Epoch;
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
 
 pub use self::backup::{Inspection, engine, inspect};
 use self::snapshot::SqliteReads;
@@ -63,6 +63,9 @@ impl SqliteStore {
     /// Opens the database file, or makes it; `first_epoch` is used only when it is made.
     pub fn open(path: &Path, first_epoch: Epoch) -> Result<Self, StoreError> {
         check_engine(rusqlite::version_number())?;
+        if path.exists() {
+            refuse_untouched(path)?;
+        }
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         migrations::check(&connection)?;
@@ -106,7 +109,7 @@ impl Store for SqliteStore {
 
 /// Copies the database, as of one moment and while it is in use, into a new file.
 pub fn back_up(database: &Path, to: &Path) -> Result<(), StoreError> {
-    let source = Connection::open_with_flags(database, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     source.busy_timeout(BUSY_TIMEOUT)?;
     migrations::check(&source)?;
     let mut copy = Connection::open(to)?;
@@ -116,6 +119,22 @@ pub fn back_up(database: &Path, to: &Path) -> Result<(), StoreError> {
     drop(backup);
     copy.pragma_update(None, "journal_mode", "DELETE")?;
     copy.close().map_err(|(_, error)| error.into())
+}
+
+/// Refuses a database that is not ours, newer or damaged, looking at it without the right to write: a connection that
+/// may write moves what a crash left in the log into the file when it closes.
+fn refuse_untouched(path: &Path) -> Result<(), StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let look = || -> Result<u32, StoreError> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        migrations::check(&connection)
+    };
+    match look() {
+        Err(error @ (StoreError::Damaged(_) | StoreError::NewerDatabase { .. })) => Err(error),
+        // What only a writer can mend, such as a first start that was interrupted, or what it will come across as well.
+        _ => Ok(()),
+    }
 }
 
 fn check_engine(version: i32) -> Result<(), StoreError> {

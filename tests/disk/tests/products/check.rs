@@ -109,29 +109,41 @@ pub(crate) fn all_agree(stage: &Stage) {
     for (index, device) in stage.devices.iter().enumerate() {
         device_is_whole(stage, index);
         let organisation = snapshot.organisation(device.actor.organisation).expect("the organisation");
-        let mut projections: BTreeMap<ConversationId, Projection> =
-            device.projections().into_iter().map(|projection| (projection.conversation, projection)).collect();
-        for (row, member) in organisation.conversations_of(device.actor.account).expect("readable") {
-            let id = row.record.conversation;
-            if !member.member {
-                continue;
-            }
-            let shown = projections.remove(&id).unwrap_or_else(|| panic!("device {index} misses {id}"));
-            assert_eq!((shown.cursor, shown.read), (row.head.seq, member.read.seq), "device {index} in {id}");
-            assert_eq!((&shown.title, &shown.kind), (&row.record.title, &row.record.kind));
-            assert_eq!(shown.members, organisation.members(id).expect("readable"));
-            let all = organisation.items_before(id, None, usize::MAX).expect("readable");
-            let has = |item: &&Item| shown.kept.iter().any(|(low, high)| (*low..=*high).contains(&item.seq));
-            assert_eq!(shown.items.iter().collect::<Vec<_>>(), all.iter().filter(has).collect::<Vec<_>>());
-            let unread = |item: &&Item| item.seq > shown.read && matches!(item.body, ItemBody::Message { .. });
-            assert_eq!(shown.unread, all.iter().filter(unread).count() as u64, "device {index} in {id}: unread");
-        }
-        assert!(projections.is_empty(), "device {index} keeps what it is no member of");
+        shows_what_the_server_has(device, &*organisation).unwrap_or_else(|what| panic!("device {index}: {what}"));
         promises_were_kept(stage, index, &*organisation);
     }
 }
 
-fn promises_were_kept(stage: &Stage, index: usize, organisation: &dyn OrganisationReader) {
+/// Whether a device's cache is what the server has, to the last field; the error says where not.
+pub(crate) fn shows_what_the_server_has(device: &Device, organisation: &dyn OrganisationReader) -> Result<(), String> {
+    let reader = device.session.as_ref().expect("the device is on").reader();
+    let projections = reader.and_then(|mut reader| reader.projections()).map_err(|error| error.to_string())?;
+    let mut projections: BTreeMap<ConversationId, Projection> =
+        projections.into_iter().map(|projection| (projection.conversation, projection)).collect();
+    for (row, member) in organisation.conversations_of(device.actor.account).expect("readable") {
+        let id = row.record.conversation;
+        if !member.member {
+            continue;
+        }
+        let shown = projections.remove(&id).ok_or(format!("{id} is missing"))?;
+        same(&(shown.cursor, shown.read), &(row.head.seq, member.read.seq), id)?;
+        same(&(&shown.title, &shown.kind), &(&row.record.title, &row.record.kind), id)?;
+        same(&shown.members, &organisation.members(id).expect("readable"), id)?;
+        let all = organisation.items_before(id, None, usize::MAX).expect("readable");
+        let has = |item: &&Item| shown.kept.iter().any(|(low, high)| (*low..=*high).contains(&item.seq));
+        same(&shown.items.iter().collect::<Vec<_>>(), &all.iter().filter(has).collect::<Vec<_>>(), id)?;
+        let unread = |item: &&Item| item.seq > shown.read && matches!(item.body, ItemBody::Message { .. });
+        same(&shown.unread, &(all.iter().filter(unread).count() as u64), id)?;
+    }
+    if projections.is_empty() { Ok(()) } else { Err("it keeps what it is no member of".to_owned()) }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(shown: &T, expected: &T, id: ConversationId) -> Result<(), String> {
+    if shown == expected { Ok(()) } else { Err(format!("{id}: {shown:?} instead of {expected:?}")) }
+}
+
+/// Every promise of a device was kept: once, in the order of pressing send.
+pub(crate) fn promises_were_kept(stage: &Stage, index: usize, organisation: &dyn OrganisationReader) {
     let rejected: Vec<MessageId> = stage.devices[index]
         .commands()
         .into_iter()

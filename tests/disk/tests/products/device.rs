@@ -25,6 +25,8 @@ pub(crate) struct Device {
     pub(crate) inputs: VecDeque<Input>,
     /// Steps that its store refused.
     pub(crate) errors: Vec<StoreError>,
+    /// Nothing is tried before then, after a step that was not stored: as the driver does.
+    pub(crate) rests_until_ms: u64,
     starts: u64,
 }
 
@@ -41,6 +43,7 @@ impl Device {
             offline: false,
             inputs: VecDeque::new(),
             errors: Vec::new(),
+            rests_until_ms: 0,
             starts: 0,
         }
     }
@@ -81,8 +84,13 @@ impl Device {
         session.save_draft(now, conversation, text).map(drop)
     }
 
+    pub(crate) fn rebuild_cache(&mut self, now_ms: u64) {
+        let now = Self::now(now_ms);
+        self.session.as_mut().expect("the device is on").rebuild_cache(now).expect("the cache can be built again");
+    }
+
     pub(crate) fn deadline(&self) -> Option<u64> {
-        self.session.as_ref().and_then(Session::deadline)
+        self.session.as_ref().and_then(Session::deadline).map(|at_ms| at_ms.max(self.rests_until_ms))
     }
 
     /// Whether it has everything and nothing left to send.

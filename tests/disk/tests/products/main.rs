@@ -6,10 +6,12 @@
 
 mod check;
 mod cuts;
+mod damage;
 mod device;
 mod fixtures;
 mod migrations;
 mod refusals;
+mod refused;
 mod script;
 mod server;
 mod stage;

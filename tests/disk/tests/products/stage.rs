@@ -17,6 +17,9 @@ use crate::server::{Server, people};
 /// How long everybody has to settle, in simulated milliseconds.
 const SETTLE_MS_MAX: u64 = 120_000;
 
+/// How long a device rests after a step that was not stored, in simulated milliseconds.
+const REST_MS: u64 = 15_000;
+
 /// What became of a press of send, as its device answered it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answered {
@@ -156,7 +159,11 @@ impl Stage {
             }
             Err(error) => {
                 self.hang_up(index);
-                self.devices[index].inputs.clear();
+                let device = &mut self.devices[index];
+                device.inputs.clear();
+                if !matches!(error, StoreError::CacheDamaged) {
+                    device.rests_until_ms = self.now_ms + REST_MS;
+                }
                 Some(error)
             }
         }

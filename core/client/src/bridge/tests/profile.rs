@@ -88,6 +88,28 @@ async fn a_cache_that_breaks_while_the_app_is_open_is_rebuilt() {
     }
 }
 
+/// Damage that is first met while a draft is saved, which is no step of the session: the cache is built again at once,
+/// and not only when something else meets the damage too. The next key press saves the draft.
+#[tokio::test]
+async fn a_cache_that_breaks_under_a_draft_is_rebuilt_at_once() {
+    let mut stage = Stage::live().await;
+    let conversation = stage.server.write("ben", "before").to_string();
+    stage.until_drawn(&conversation, &["✓ ben: before"]).await;
+    let cache = rusqlite::Connection::open(stage.data.path().join("profiles/ada/cache.db")).unwrap();
+    let damage = "PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET rootpage = 999999 WHERE name = 'conversation';
+        PRAGMA schema_version = 1000;";
+    cache.execute_batch(damage).unwrap();
+    drop(cache);
+    let save = |text: &str| Request::SaveDraft { conversation: conversation.clone(), text: text.to_owned() };
+    assert_eq!(stage.refused(save("half")).await, FailureKind::Internal);
+    // The loop has mended it before it takes the next request, which reads nothing.
+    assert_eq!(stage.ask(Request::ConnectNow).await, Response::Done);
+    assert!(stage.data.path().join("profiles/ada/damaged-cache.db").exists(), "it was moved aside");
+    stage.until_drawn(&conversation, &["✓ ben: before"]).await;
+    assert_eq!(stage.ask(save("half a thought")).await, Response::Done);
+}
+
 /// The bridge is used from any thread, without a runtime of the caller's.
 #[test]
 fn a_bridge_needs_no_runtime_around_it() {

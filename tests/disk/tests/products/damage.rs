@@ -1,0 +1,190 @@
+//! Random damage of the cache at rest (row 52 of the failure catalogue).
+//!
+//! Whatever happens to `cache.db` and its log, the app opens, sends what was unsent, and shows what the server has.
+//! `FIL_DAMAGES` sets how many damages are made; the seed of each is printed.
+
+use std::path::PathBuf;
+
+use fil_disk::Dice;
+use fil_engine::Input;
+
+use crate::check::{all_agree, integrity, promises_were_kept, shows_what_the_server_has};
+use crate::number;
+use crate::script::{ADA, BEN, DAY, act, direct, send};
+use crate::stage::{Image, Stage};
+
+/// SQLite's size of a page.
+const PAGE: usize = 4_096;
+
+/// One kind of damage to the bytes of a file.
+pub(crate) type Damage = fn(&mut Vec<u8>, &mut Dice);
+
+/// Damages of `cache.db`, by name.
+pub(crate) const DAMAGES: &[(&str, Damage)] = &[
+    ("a bit", |bytes, dice| flip(bytes, 1, dice)),
+    ("bits", |bytes, dice| {
+        let count = 2 + dice.throw(200);
+        flip(bytes, count, dice);
+    }),
+    ("cut off", |bytes, dice| bytes.truncate(below(bytes.len(), dice))),
+    ("cut off at a page", |bytes, dice| bytes.truncate(page(bytes, dice) * PAGE)),
+    ("zeros", |bytes, dice| {
+        for _ in 0..=dice.throw(3) {
+            let at = page(bytes, dice) * PAGE;
+            bytes[at..at + PAGE].fill(0);
+        }
+    }),
+    ("swapped pages", |bytes, dice| {
+        let (one, other) = (page(bytes, dice), page(bytes, dice));
+        for at in 0..PAGE {
+            bytes.swap(one * PAGE + at, other * PAGE + at);
+        }
+    }),
+    ("a page doubled", |bytes, dice| {
+        let (from, to) = (page(bytes, dice) * PAGE, page(bytes, dice) * PAGE);
+        bytes.copy_within(from..from + PAGE, to);
+    }),
+    ("garbage", |bytes, dice| {
+        let at = below(bytes.len(), dice);
+        let end = (at + 1 + below(2 * PAGE, dice)).min(bytes.len());
+        bytes[at..end].iter_mut().for_each(|byte| *byte = dice.throw(256) as u8);
+    }),
+    ("emptied", |bytes, _| bytes.clear()),
+    ("a letter", |bytes, _| *bytes = b"this is not a database, it is a letter ".repeat(300)),
+];
+
+pub(crate) fn below(len: usize, dice: &mut Dice) -> usize {
+    dice.throw(len.max(1) as u64) as usize
+}
+
+fn page(bytes: &[u8], dice: &mut Dice) -> usize {
+    below(bytes.len() / PAGE, dice)
+}
+
+fn flip(bytes: &mut [u8], count: u64, dice: &mut Dice) {
+    for _ in 0..count {
+        let (at, bit) = (below(bytes.len(), dice), dice.throw(8));
+        bytes[at] ^= 1 << bit;
+    }
+}
+
+/// Ben has a cache with a history, messages that he wrote offline, and his app is off; closed, or killed.
+fn asleep(killed: bool) -> Image {
+    let mut stage = Stage::new(0);
+    for at in 0..DAY.len() {
+        act(&mut stage, at);
+    }
+    for number in 20..90 {
+        stage.give(ADA, send(direct(), number, &format!("message {number}, and a few words more for the index")));
+    }
+    stage.settle();
+    if !killed {
+        stage.hang_up(BEN);
+        stage.devices[BEN].stop();
+        let now_ms = stage.now_ms;
+        stage.devices[BEN].start(now_ms).expect("the device starts");
+        stage.settle();
+    }
+    stage.devices[BEN].offline = true;
+    stage.hang_up(BEN);
+    for number in 200..203 {
+        stage.give(BEN, send(direct(), number, "unsent"));
+    }
+    stage.type_draft(BEN, direct(), "half a thought");
+    if !killed {
+        stage.devices[BEN].stop();
+    }
+    stage.image()
+}
+
+/// Damages Ben's cache; answers what was done.
+fn damage(image: &mut Image, dice: &mut Dice) -> String {
+    let (cache, log) = (PathBuf::from("ben/cache.db"), PathBuf::from("ben/cache.db-wal"));
+    let has_log = image.files.iter().any(|(path, _)| *path == log);
+    let choice = dice.throw(10);
+    if has_log && choice == 0 {
+        image.files.retain(|(path, _)| *path != log);
+        return "the log deleted".to_owned();
+    }
+    if choice == 1 {
+        image.files.retain(|(path, _)| *path != cache);
+        return "the cache deleted".to_owned();
+    }
+    let (name, damage) = DAMAGES[below(DAMAGES.len(), dice)];
+    let place = if has_log && choice < 4 { log } else { cache };
+    let (_, bytes) = image.files.iter_mut().find(|(path, _)| *path == place).expect("the file is there");
+    damage(bytes, dice);
+    format!("{name} in {}", place.display())
+}
+
+/// What became of a damage.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    rebuilt: usize,
+    harmless: usize,
+    unseen: usize,
+}
+
+/// Whatever is damaged, the app opens without a panic, nothing unsent is lost, everybody catches up, and damage that can be
+/// seen at all leads to a cache that is built again and equals the server's.
+#[test]
+fn a_damaged_cache_is_built_again_and_nothing_unsent_is_lost() {
+    let images = [asleep(false), asleep(true)];
+    let mut tally = Tally::default();
+    for seed in 0..number("FIL_DAMAGES").unwrap_or(40) {
+        let mut dice = Dice::new(seed as u64);
+        let mut image = images[seed % 2].clone();
+        let what = damage(&mut image, &mut dice);
+        println!("damage {seed}: {what}");
+        let mut stage = Stage::restore(&image, 1);
+        recover(&mut stage);
+
+        let mut reads = stage.server.reads();
+        let snapshot = reads.snapshot().expect("a snapshot");
+        let organisation = snapshot.organisation(stage.devices[BEN].actor.organisation).expect("the organisation");
+        promises_were_kept(&stage, BEN, &*organisation);
+        assert_eq!(integrity(&stage.devices[BEN].folder.join("local.db")), "ok");
+        let shows = shows_what_the_server_has(&stage.devices[BEN], &*organisation);
+        let rebuilt = stage.devices[BEN].session.as_ref().expect("it is on").cache_rebuilt();
+        match (rebuilt, shows) {
+            (true, Ok(())) => tally.rebuilt += 1,
+            (false, Ok(())) => tally.harmless += 1,
+            (true, Err(what)) => panic!("the rebuilt cache differs: {what}"),
+            (false, Err(difference)) => {
+                println!("  unseen: {difference:.300}");
+                tally.unseen += 1;
+                rebuild(&mut stage);
+                stage.settle();
+            }
+        }
+        all_agree(&stage);
+    }
+    println!("{tally:?}");
+}
+
+/// The app goes on, and reads what screens read; a reader that finds damage has the cache built again, as the driver does.
+fn recover(stage: &mut Stage) {
+    for _ in 0..3 {
+        stage.settle();
+        let session = stage.devices[BEN].session.as_ref().expect("it is on");
+        let read = session.reader().and_then(|mut reader| {
+            reader.projections()?;
+            reader.commands()?;
+            // The app does so in the background, when it is due.
+            reader.inspect()
+        });
+        match read {
+            Ok(()) => return,
+            Err(error) if error.suggests_damage() => rebuild(stage),
+            Err(error) => panic!("a reader fails for ever: {error}"),
+        }
+    }
+    panic!("the cache is damaged again and again");
+}
+
+fn rebuild(stage: &mut Stage) {
+    stage.hang_up(BEN);
+    stage.devices[BEN].inputs.clear();
+    stage.devices[BEN].rebuild_cache(stage.now_ms);
+    stage.devices[BEN].inputs.push_back(Input::Tick);
+}
