@@ -51,8 +51,10 @@ pub struct Engine {
     reading: Reading,
     jitter: Jitter,
     offline_since_ms: Option<u64>,
-    /// The server's last applied number, while the journal is being loaded.
+    /// The server's last applied number, while it is not known which conversations it has.
     reopening: Option<u64>,
+    /// The same, while the journal is being loaded.
+    loading: Option<u64>,
     wall_ms: u64,
 }
 
@@ -69,6 +71,7 @@ impl Engine {
             jitter: Jitter::new(seed),
             offline_since_ms: Some(now.wall_ms),
             reopening: None,
+            loading: None,
             wall_ms: now.wall_ms,
         }
     }
@@ -119,8 +122,10 @@ impl Engine {
             Input::Disconnected { error } => self.disconnect(now, error.as_ref(), &mut actions),
             Input::Frame(frame) => self.receive(now, frame, &mut actions),
             Input::Journal(rows) => {
-                if let Some(applied) = self.reopening.take() {
-                    let begun = self.outbox.reopened(now, applied, rows, &mut self.jitter, &mut actions);
+                if let Some(applied) = self.loading.take() {
+                    let sync = &self.sync;
+                    let known = |conversation| sync.follows(conversation);
+                    let begun = self.outbox.reopened(now, applied, rows, &known, &mut self.jitter, &mut actions);
                     self.begun(now, begun, &mut actions);
                 }
             }
@@ -138,6 +143,10 @@ impl Engine {
             return;
         }
         self.sync.finish(now.monotonic_ms, actions);
+        if let Some(applied) = self.reopening.take_if(|_| self.sync.knows_account()) {
+            self.loading = Some(applied);
+            actions.push(Action::LoadJournal { after: applied });
+        }
         let caught_up = self.sync.is_caught_up();
         if self.connection.caught_up(now.monotonic_ms, caught_up) {
             actions.push(Action::Tell(Change::Status));
@@ -193,6 +202,7 @@ impl Engine {
         self.sync.disconnected();
         self.reading.doubt();
         self.reopening = None;
+        self.loading = None;
         self.offline_since_ms.get_or_insert(now.wall_ms);
     }
 
@@ -247,6 +257,7 @@ impl Engine {
 
     fn read(&mut self, entry: &KnownAccountEntry, actions: &mut Vec<Action>) {
         let KnownAccountEntry::Conversation(entry) = entry;
+        self.outbox.appeared(entry.conversation);
         if entry.member {
             self.reading.confirmed(entry.conversation, entry.read.seq, actions);
         } else {
@@ -273,7 +284,9 @@ impl Engine {
         if lost || self.outbox.is_of_another_epoch(&welcome) {
             self.reading.forget_all(actions);
         }
-        let begun = self.outbox.welcomed(now, welcome, lost, &mut self.jitter, actions);
+        let sync = &self.sync;
+        let known = |conversation| sync.follows(conversation);
+        let begun = self.outbox.welcomed(now, welcome, lost, &known, &mut self.jitter, actions);
         if let Begun::Loading { applied } = begun {
             self.reopening = Some(applied);
         }

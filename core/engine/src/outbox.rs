@@ -8,13 +8,15 @@
 //! - a transient failure retries the head and never skips it; a rejection is a verdict too and blocks nothing;
 //! - before its first transmission a message can still be rewritten or taken back, after it changes queue behind it;
 //! - a server with another epoch is offered the journal again, under the same numbers;
+//! - what was written in a conversation that the restored server does not have yet waits for the account stream to name
+//!   it: the devices of its members come back in any order, and only one of them begins it again;
 //! - if numbers cannot be continued (this database is older than what the server has seen from it, or the journal has
 //!   a hole), a new generation starts at 1. Ids in the commands keep even that from applying anything twice.
 //!
 //! At most [`ROWS_MAX`] rows wait; the driver refuses further ones before they get here. At most
 //! [`COMMANDS_IN_FLIGHT_MAX`] are transmitted without a verdict.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use fil_protocol::limits::{COMMANDS_IN_FLIGHT_MAX, JOURNAL_MS};
 use fil_protocol::{
@@ -28,6 +30,9 @@ use crate::jitter::Jitter;
 
 /// How many commands may wait.
 pub const ROWS_MAX: usize = 10_000;
+/// How long after a restore what was written in a conversation that the server has lost waits for somebody to bring it
+/// back, in milliseconds. After that it is offered, and rejected.
+const RECOVERY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The id of an outbox row: later rows have higher ids, and that is the order of pressing send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +70,13 @@ pub struct Outbox {
     acknowledge_due: bool,
     /// The numbers in the journal may be none that the server could know.
     numbers_doubtful: bool,
+    /// The server has lost something, and the journal was not offered yet.
+    journal_due: bool,
+    /// The server has lost something under an epoch that says nothing of it.
+    bereft: bool,
+    /// Conversations that the server has lost, and whose members have not brought them back yet. What was written in them
+    /// waits without a number, in its order, and holds nothing else back.
+    awaited: BTreeSet<ConversationId>,
     /// Something was settled since the journal was last pruned, or nobody has looked at it yet.
     prune_due: bool,
     /// Since when the server has failed on what it was sent, by the wall clock.
@@ -103,6 +115,9 @@ impl Outbox {
             open: false,
             acknowledge_due: false,
             numbers_doubtful: false,
+            journal_due: false,
+            bereft: false,
+            awaited: BTreeSet::new(),
             prune_due: true,
             failing_since_ms: None,
         }
@@ -198,16 +213,21 @@ impl Outbox {
         self.epoch.is_some_and(|epoch| epoch != welcome.epoch)
     }
 
-    /// The server has said where it stands. `lost` if it has lost a part of the history that this device knows.
+    /// The server has said where it stands. `lost` if it has lost a part of the history that this device knows; `known`
+    /// says which conversations it has.
     pub fn welcomed(
         &mut self,
         now: Now,
         welcome: Welcome,
         lost: bool,
+        known: &dyn Fn(ConversationId) -> bool,
         jitter: &mut Jitter,
         actions: &mut Vec<Action>,
     ) -> Begun {
         let restored = self.is_of_another_epoch(&welcome);
+        self.bereft |= lost;
+        // A device that meets the server for the first time has lost nothing.
+        let recovering = self.bereft || (self.epoch.is_some() && is_young(&welcome));
         let Welcome { epoch, applied, verdicts, .. } = welcome;
         self.in_flight = 0;
         for verdict in verdicts {
@@ -217,10 +237,15 @@ impl Outbox {
         // Nothing applied and no other epoch: an older copy of *this* database may have come back instead, with a
         // generation that the server has left behind. Then its numbers say nothing about what the server has.
         self.numbers_doubtful = !restored && applied == 0;
-        if lost || restored {
-            // The journal may hold what the restored server has lost. Transmission begins when it is loaded.
-            actions.push(Action::LoadJournal { after: applied });
+        self.awaited.clear();
+        self.journal_due |= lost || restored;
+        if self.journal_due {
+            // The journal may hold what the restored server has lost. Transmission begins when it is loaded, and it is
+            // loaded when it is known which conversations the server has.
             return Begun::Loading { applied };
+        }
+        if recovering {
+            self.awaited = self.missing(known);
         }
         self.begin(now, applied, jitter, actions)
     }
@@ -233,9 +258,11 @@ impl Outbox {
         now: Now,
         applied: u64,
         journal: Vec<Row>,
+        known: &dyn Fn(ConversationId) -> bool,
         jitter: &mut Jitter,
         actions: &mut Vec<Action>,
     ) -> Begun {
+        self.journal_due = false;
         let numbers_count = !self.numbers_doubtful;
         let journal: Vec<Row> = journal
             .into_iter()
@@ -253,14 +280,34 @@ impl Outbox {
         self.acknowledged = self.acknowledged.min(applied);
         actions.push(Action::Store(StoreAction::SetAcknowledged { no: self.acknowledged }));
         let numbered = self.rows.iter().filter_map(|row| row.no).filter(|no| *no > applied);
+        self.awaited = self.missing(known);
+        let numbered_is_missing = self.rows.iter().any(|row| row.no > Some(applied) && self.awaits(row));
         let gapless = numbered.zip(applied.saturating_add(1)..).all(|(no, expected)| no == expected);
-        if renumber || !gapless {
+        if renumber || !gapless || numbered_is_missing {
             self.settle_applied(now, applied, actions);
             self.store_epoch(actions);
             self.start_generation(now, jitter, actions);
             return Begun::NeedsHello;
         }
         self.begin(now, applied, jitter, actions)
+    }
+
+    /// The conversations that something waits for here, and that neither the server has nor this device begins.
+    fn missing(&self, known: &dyn Fn(ConversationId) -> bool) -> BTreeSet<ConversationId> {
+        let begins = |row: &&Row| matches!(row.command, Command::CreateConversation { .. });
+        let begun: BTreeSet<_> = self.rows.iter().filter(begins).map(|row| row.command.conversation()).collect();
+        let wanted = self.rows.iter().map(|row| row.command.conversation());
+        wanted.filter(|conversation| !begun.contains(conversation) && !known(*conversation)).collect()
+    }
+
+    fn awaits(&self, row: &Row) -> bool {
+        self.awaited.contains(&row.command.conversation())
+    }
+
+    /// The account stream says something new of a conversation: whoever began it has brought it back, or it is gone for
+    /// this account, and then a rejection is the truth. Either way what waits for it goes out with the next `finish`.
+    pub fn appeared(&mut self, conversation: ConversationId) {
+        self.awaited.remove(&conversation);
     }
 
     /// Transmission begins on a new connection. The epoch is stored only now, together with what it brought back.
@@ -374,6 +421,9 @@ impl Outbox {
             return;
         }
         while self.in_flight < COMMANDS_IN_FLIGHT_MAX {
+            if !self.bring_forward() {
+                break;
+            }
             let Some(row) = self.rows.get_mut(self.in_flight) else { break };
             let no = match row.no {
                 Some(no) => no,
@@ -388,6 +438,19 @@ impl Outbox {
             actions.push(Action::Send(ClientFrame::Command { no, command }));
             self.in_flight += 1;
         }
+    }
+
+    /// Puts the next row that may be transmitted behind those that were. False if there is none.
+    fn bring_forward(&mut self) -> bool {
+        if self.awaited.is_empty() {
+            return self.in_flight < self.rows.len();
+        }
+        let free = |row: &Row| row.no.is_some() || !self.awaits(row);
+        let Some(at) = (self.in_flight..self.rows.len()).find(|at| free(&self.rows[*at])) else { return false };
+        if let Some(row) = self.rows.remove(at) {
+            self.rows.insert(self.in_flight, row);
+        }
+        true
     }
 
     /// The end of a step: tells the server which verdicts are stored, and uses the room that they made.
@@ -417,6 +480,13 @@ impl Outbox {
         self.open = false;
         self.acknowledge_due = false;
     }
+}
+
+/// Whether the server's history began so lately that devices still bring back what it lacks. An epoch is a UUIDv7, whose
+/// first six bytes are the server's clock when it began.
+fn is_young(welcome: &Welcome) -> bool {
+    let began_ms = welcome.epoch.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
+    welcome.server_time_ms.saturating_sub(began_ms) < RECOVERY_MS
 }
 
 /// Whether a command changes nothing when it is applied a second time, by the ids in it. A title or a membership may

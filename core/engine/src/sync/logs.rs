@@ -72,6 +72,11 @@ impl Logs {
         self.logs.get(&id).and_then(|log| log.cursor)
     }
 
+    /// Whether it is there.
+    pub(super) fn contains(&self, id: ConversationId) -> bool {
+        self.logs.contains_key(&id)
+    }
+
     /// The ids of all.
     pub(super) fn ids(&self) -> impl Iterator<Item = ConversationId> + '_ {
         self.logs.keys().copied()

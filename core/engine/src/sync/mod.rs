@@ -119,6 +119,16 @@ impl Sync {
         self.shown = conversation;
     }
 
+    /// Whether the account stream is here as a whole: what it does not name does not exist for this account.
+    pub fn knows_account(&self) -> bool {
+        self.open && !self.account.whole
+    }
+
+    /// Whether this conversation exists for this account, as far as the server has said.
+    pub fn follows(&self, conversation: ConversationId) -> bool {
+        self.logs.contains(conversation)
+    }
+
     /// Whether the server has less than it has told this device before, under the same epoch: its database was put back
     /// to an older state by hand. What it says from here on under known numbers is another history.
     pub fn is_ahead_of(&self, welcome: &Welcome) -> bool {

@@ -60,6 +60,8 @@ scenarios! {
     a_server_put_back_by_hand_is_offered_the_journal
     /// Row 50: the same, noticed by the device's own numbers alone.
     lost_numbers_alone_show_a_server_that_was_put_back
+    /// Row 50: whoever comes back first after a restore waits for the one who began the conversation.
+    what_was_written_in_a_lost_conversation_waits_for_it
     /// The journal of an earlier generation has no numbers that the restored server could know: new ones are given.
     a_journal_of_an_earlier_generation_is_offered_too
     /// On a slow line an answer that comes late must not be asked for again for ever.

@@ -91,11 +91,13 @@ impl Player {
     }
 }
 
-/// `rows=x:1,y:2` are messages by row; `no=` is the number of the first, 0 for an earlier generation.
+/// `rows=x:1,y:2` are messages by row; `no=` is the number of the first, 0 for an earlier generation; `in=` says where,
+/// `a` if it does not.
 fn journal(words: &Words<'_>) -> Vec<Row> {
     let first = words.named("no");
+    let place = words.named.get("in").copied().unwrap_or("a");
     let row = |(at, (name, row)): (usize, (&str, u64))| {
-        let words = Words { plain: vec!["send", "a", name], named: BTreeMap::new() };
+        let words = Words { plain: vec!["send", place, name], named: BTreeMap::new() };
         let no = (first > 0).then_some(first + at as u64);
         Row { row: RowId(row as i64), no, command: command("send", &words, 1) }
     };
@@ -117,7 +119,8 @@ fn frame(verb: &str, words: &Words<'_>) -> ServerFrame {
     match verb {
         "welcome" => ServerFrame::Welcome(Welcome {
             protocol: 1,
-            server_time_ms: 0,
+            // Long after any epoch, unless the script says that it is young.
+            server_time_ms: if words.plain.contains(&"young") { 0 } else { 1 << 50 },
             epoch: Epoch::from([words.named("epoch") as u8; 16]),
             horizon: words.named("horizon"),
             profile: Profile { account: AccountId::from([9; 16]), handle: "me".into(), name: "Me".into() },
