@@ -5,7 +5,7 @@ use std::io::Read;
 use clap::{Args, Subcommand};
 use fil_protocol::limits::PASSWORD_BYTES_MAX;
 use fil_protocol::text::{check_handle, check_name};
-use fil_protocol::{AccountId, Profile};
+use fil_protocol::{AccountId, DeviceId, Profile};
 use serde::Serialize;
 
 use super::open::{folder, organisation, print, read, store};
@@ -17,9 +17,11 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::secret::Secret;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{AccountRow, InviteRow, OrganisationRow, OrganisationWriter, Store, StoreError, Transaction};
+use crate::store::{
+    AccountRow, DeviceRow, InviteRow, OrganisationRow, OrganisationWriter, Store, StoreError, Transaction,
+};
 
-/// Make, invite, list and disable accounts.
+/// Make, invite, list, sign out and disable accounts.
 #[derive(Debug, Subcommand)]
 pub(super) enum Account {
     /// Make an account: with a password from standard input, or else with an invite link.
@@ -41,7 +43,8 @@ pub(super) enum Account {
         #[arg(long)]
         name: Option<String>,
     },
-    /// Set the password of an account, from standard input.
+    /// Set the password of an account, from standard input, and sign all its devices out: whoever knew the old one may
+    /// have used it.
     Password {
         #[command(flatten)]
         who: Who,
@@ -51,6 +54,20 @@ pub(super) enum Account {
     },
     /// Disable an account: its sockets are closed within two seconds, its tokens are void.
     Disable {
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Sign devices of an account out: their sockets are closed within two seconds, their tokens are void. What they
+    /// have not sent stays on them, until somebody signs in there again.
+    SignOut {
+        #[command(flatten)]
+        who: Who,
+        /// Only this device, by its id [default: all].
+        #[arg(long, value_name = "ID")]
+        device: Option<DeviceId>,
+    },
+    /// List the signed-in devices of an account.
+    Devices {
         #[command(flatten)]
         who: Who,
     },
@@ -94,6 +111,25 @@ struct Shown {
     invite_expires_at_ms: Option<u64>,
 }
 
+#[derive(Debug, Serialize)]
+struct SignedOut {
+    account: AccountId,
+    signed_out: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownDevice {
+    device: DeviceId,
+    name: String,
+    created_at_ms: u64,
+}
+
+impl From<DeviceRow> for ShownDevice {
+    fn from(row: DeviceRow) -> Self {
+        Self { device: row.device, name: row.name, created_at_ms: row.created_at_ms }
+    }
+}
+
 impl Account {
     pub(super) fn run(self, config: &Config) -> Result<Exit, Refusal> {
         match self {
@@ -130,10 +166,37 @@ impl Account {
                 let shown = change(config, &who, |writer, organisation, found| {
                     let mut row = found.ok_or_else(|| nobody(&who))?;
                     writer.set_password_hash(row.profile.account, &hash)?;
+                    sign_out(writer, row.profile.account, None)?;
                     row.password_hash = Some(hash);
                     Ok(plain(organisation, row))
                 })?;
-                print(who.json, &shown, |shown| format!("password of {} set", shown.handle))
+                print(who.json, &shown, |shown| {
+                    format!("password of {} set, and all its devices signed out", shown.handle)
+                })
+            }
+            Self::SignOut { who, device } => {
+                let mut signed_out = 0;
+                let shown = change(config, &who, |writer, organisation, found| {
+                    let row = found.ok_or_else(|| nobody(&who))?;
+                    signed_out = sign_out(writer, row.profile.account, device)?;
+                    Ok(plain(organisation, row))
+                })?;
+                print(who.json, &SignedOut { account: shown.account, signed_out }, |done| {
+                    format!("{}: {} devices signed out", shown.handle, done.signed_out)
+                })
+            }
+            Self::Devices { who } => {
+                check_handle(who.handle())?;
+                let rows = read(&store(config)?, |reader| {
+                    let reader = reader.organisation(organisation(reader, who.slug())?.id)?;
+                    let account = reader.account_by_handle(who.handle())?.ok_or_else(|| nobody(&who))?;
+                    Ok(reader.devices_of(account.profile.account)?)
+                })?;
+                let rows: Vec<_> = rows.into_iter().map(ShownDevice::from).collect();
+                print(who.json, &rows, |rows| {
+                    let line = |row: &ShownDevice| format!("{}\t{}", row.device, row.name);
+                    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+                })
             }
             Self::Disable { who } => {
                 let shown = set_disabled(config, &who, Some(now_ms()))?;
@@ -222,6 +285,20 @@ fn invited(
     shown.invite = Some(invite::link(&address, &secret));
     shown.invite_expires_at_ms = Some(expires_at_ms);
     Ok(shown)
+}
+
+/// Revokes the devices of an account, or this one of them. Answers how many; a device of somebody else is not found.
+fn sign_out(writer: &dyn OrganisationWriter, account: AccountId, only: Option<DeviceId>) -> Result<usize, Refusal> {
+    let now_ms = now_ms();
+    let devices = writer.devices_of(account)?;
+    let chosen: Vec<_> = devices.iter().filter(|row| only.is_none_or(|only| only == row.device)).collect();
+    if let (Some(only), true) = (only, chosen.is_empty()) {
+        return Err(Refusal::new(Exit::NotFound, format!("the account has no signed-in device {only}")));
+    }
+    for row in &chosen {
+        writer.revoke_device(row.device, now_ms)?;
+    }
+    Ok(chosen.len())
 }
 
 fn set_disabled(config: &Config, who: &Who, at_ms: Option<u64>) -> Result<Shown, Refusal> {

@@ -52,7 +52,7 @@ pub(super) enum Backup {
 /// What a restore brings back besides the messages, to be done again by hand.
 const AFTER_A_RESTORE: &str = "\
 Rights are as they were when the backup was made. Since then, do again what you did:
-  - devices that were signed out or revoked are signed in again: their account revokes them, or disable it
+  - devices that were signed out or revoked are signed in again: fil-server account sign-out
   - accounts that were disabled may sign in again: fil-server account disable
   - passwords that were changed are the old ones again: fil-server account password
   - invites that were used or withdrawn work until they expire: fil-server account invite makes earlier ones void
