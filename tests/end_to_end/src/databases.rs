@@ -47,6 +47,20 @@ impl Conversation {
         found.map(|event| (event.body[name(event)].as_str().unwrap_or_default(), event.author.as_str())).collect()
     }
 
+    /// The texts of the messages that still exist, after all edits, oldest first.
+    pub fn texts(&self) -> Vec<String> {
+        let mut texts = BTreeMap::new();
+        for event in &self.events {
+            let seq = if event.body["type"] == "edit" { event.body["target"].as_u64() } else { Some(event.seq) };
+            if let ("message" | "edit", Some(text)) =
+                (event.body["type"].as_str().unwrap_or_default(), event.body["text"].as_str())
+            {
+                texts.insert(seq, text.to_owned());
+            }
+        }
+        texts.into_values().collect()
+    }
+
     /// How many messages somebody has not read, counted one by one.
     pub fn unread(&self, handle: &str) -> u64 {
         let read = self.read.get(handle).copied().unwrap_or(0);
@@ -82,6 +96,12 @@ pub fn conversations(house: &House) -> BTreeMap<String, Conversation> {
         all.entry(id(row)).or_default().read.insert(handle, read);
     });
     all
+}
+
+/// The epoch of the server's database, as it is stored.
+pub fn epoch(house: &House) -> Vec<u8> {
+    let db = open(&house.server_data().join("fil.db"));
+    db.query_row("SELECT epoch FROM meta", [], |row| row.get(0)).expect("the tables are those of this version")
 }
 
 /// Rows of a profile's outbox by state: `waiting`, `rejected`, `settled`.

@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::interrupt::interrupt;
 use crate::{Lines, house, programs};
 
 /// The terminal client with a profile.
@@ -62,6 +63,11 @@ impl Fil {
     /// Runs a command to its end with this input.
     pub fn feed(&self, words: &[&str], input: &[u8]) -> Finished {
         house::feed(self.command(words), input)
+    }
+
+    /// Runs a command with this input and kills it when its profile has changed so often. False if it had ended.
+    pub fn interrupt(&self, words: &[&str], input: &str, changes: u64) -> bool {
+        interrupt(self.command(words), input, &self.data.join("profiles").join(&self.profile), changes, None)
     }
 
     /// Runs a command that must succeed, and reads its output as JSON.

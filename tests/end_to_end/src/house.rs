@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::interrupt::interrupt;
 use crate::{Fil, Finished, Server, programs};
 
 /// The password of everybody.
@@ -91,9 +92,27 @@ impl House {
 
     /// Runs a command of `fil-server` on the house's data.
     pub fn administer(&self, words: &[&str], input: &str) -> Finished {
+        feed(self.administration(words), input.as_bytes())
+    }
+
+    /// Runs a command of `fil-server` and kills it when the house's folder has changed so often. False if it had ended.
+    pub fn interrupt(&self, words: &[&str], input: &str, changes: u64) -> bool {
+        interrupt(self.administration(words), input, self.folder.path(), changes, None)
+    }
+
+    /// Starts the server and kills it when the house's folder has changed so often, or when it answers. False if it did.
+    pub fn interrupt_start(&self, changes: u64) -> bool {
+        let ready = self.folder.path().join("ready");
+        let _ = std::fs::remove_file(&ready);
+        let mut command = self.administration(&["serve", "--listen", "127.0.0.1:0"]);
+        command.arg("--port-file").arg(&ready);
+        interrupt(command, "", self.folder.path(), changes, Some(&ready))
+    }
+
+    fn administration(&self, words: &[&str]) -> Command {
         let mut command = Command::new(programs::fil_server());
         command.args(words).arg("--data").arg(self.server_data()).args(&self.settings);
-        feed(command, input.as_bytes())
+        command
     }
 
     /// The terminal client with a profile.

@@ -10,6 +10,7 @@ pub mod databases;
 mod device;
 mod fil;
 mod house;
+mod interrupt;
 mod output;
 mod programs;
 mod screen;

@@ -64,6 +64,47 @@ impl Voice {
         self.screen.as_mut().expect("somebody looks")
     }
 
+    /// Begins a group with these people of the organisation; its id.
+    pub fn begin_group(&mut self, title: &str, handles: &[&str]) -> String {
+        let members = self.accounts(handles);
+        self.opened(&json!({ "type": "create_group", "title": title, "members": members }))
+    }
+
+    /// Begins a conversation with one person; its id.
+    pub fn begin_direct(&mut self, handle: &str) -> String {
+        let account = self.accounts(&[handle]).remove(0);
+        self.opened(&json!({ "type": "open_direct", "account": account }))
+    }
+
+    fn opened(&mut self, request: &Value) -> String {
+        self.screen().ask(request)["conversation"].as_str().expect("an id").to_owned()
+    }
+
+    fn accounts(&mut self, handles: &[&str]) -> Vec<Value> {
+        let people = self.screen().ask(&json!({ "type": "people", "query": "" }));
+        let people = people["people"].as_array().cloned().unwrap_or_default();
+        let id = |handle: &&str| people.iter().find(|person| person["handle"] == **handle).expect("a colleague");
+        handles.iter().map(|handle| id(handle)["account"].clone()).collect()
+    }
+
+    /// Waits until every conversation to write in has come to this device.
+    pub fn knows_its_places(&mut self) {
+        for place in self.places.clone() {
+            let request = json!({ "type": "conversation", "conversation": place });
+            self.screen().wait_for(&request, |row| !row["conversation"].is_null());
+        }
+    }
+
+    /// Tries to connect at once.
+    pub fn hurry(&mut self) {
+        self.screen().say(&json!({ "type": "connect_now" }));
+    }
+
+    /// Waits until everything is here and nothing waits to be sent.
+    pub fn is_sent(&mut self) {
+        self.screen().until("an empty outbox", |status| status["connection"] == "live" && status["waiting"] == 0);
+    }
+
     /// Does something: mostly writes, sometimes edits or deletes what it wrote, or reads. Does not wait for the answer.
     pub fn act(&mut self, chance: &mut Chance) -> u64 {
         let place = self.places[chance.below(self.places.len() as u64) as usize].clone();

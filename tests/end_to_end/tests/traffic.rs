@@ -42,21 +42,9 @@ fn voices(house: &House, server: &Server) -> Vec<Voice> {
 
 /// Begins the conversations: a group of Ada, Ben and Cleo, Ada and Ben alone, and the two of the annex.
 fn begin(voices: &mut [Voice]) {
-    let ids = |voice: &mut Voice, handles: &[&str]| -> Vec<Value> {
-        let people = voice.screen.as_mut().expect("somebody looks").ask(&json!({ "type": "people", "query": "" }));
-        let people = people["people"].as_array().cloned().unwrap_or_default();
-        let id = |handle: &&str| people.iter().find(|person| person["handle"] == **handle).expect("a colleague");
-        handles.iter().map(|handle| id(handle)["account"].clone()).collect()
-    };
-    let open = |voice: &mut Voice, request: Value| -> String {
-        let opened = voice.screen.as_mut().expect("somebody looks").ask(&request);
-        opened["conversation"].as_str().expect("an id").to_owned()
-    };
-    let members = ids(&mut voices[0], &["ben", "cleo"]);
-    let group = open(&mut voices[0], json!({ "type": "create_group", "title": "Garde", "members": members }));
-    let direct = open(&mut voices[0], json!({ "type": "open_direct", "account": members[0] }));
-    let emil = ids(&mut voices[4], &["emil"]);
-    let annex = open(&mut voices[4], json!({ "type": "open_direct", "account": emil[0] }));
+    let group = voices[0].begin_group("Garde", &["ben", "cleo"]);
+    let direct = voices[0].begin_direct("ben");
+    let annex = voices[4].begin_direct("emil");
     voices[0].write(&direct, "ada ada 0");
     voices[4].write(&annex, "dora dora 0");
     for (at, voice) in voices.iter_mut().enumerate() {
@@ -67,20 +55,11 @@ fn begin(voices: &mut [Voice]) {
         };
     }
     for voice in voices.iter_mut() {
-        let screen = voice.screen.as_mut().expect("somebody looks");
-        screen.until("a live connection", |status| status["connection"] == "live" && status["waiting"] == 0);
+        voice.is_sent();
     }
     for voice in voices.iter_mut() {
-        for place in voice.places.clone() {
-            known(voice, &place);
-        }
+        voice.knows_its_places();
     }
-}
-
-/// Waits until a device knows a conversation.
-fn known(voice: &mut Voice, place: &str) {
-    let screen = voice.screen.as_mut().expect("somebody looks");
-    screen.wait_for(&json!({ "type": "conversation", "conversation": place }), |row| !row["conversation"].is_null());
 }
 
 /// What somebody without an app does meanwhile: a group of its own, in which members come and go and the title changes.
@@ -166,7 +145,7 @@ fn whoever_is_killed_or_suspended_in_traffic_nothing_promised_is_lost_or_doubled
                 faults[0] += 1;
                 for (at, voice) in voices.iter_mut().enumerate() {
                     if suspended.is_none_or(|(stopped, _)| stopped != at) {
-                        voice.screen.as_mut().expect("somebody looks").say(&json!({ "type": "connect_now" }));
+                        voice.hurry();
                     }
                 }
             }
