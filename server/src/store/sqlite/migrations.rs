@@ -14,21 +14,24 @@ use crate::store::StoreError;
 const APPLICATION_ID: i32 = 0x4669_6c31;
 
 /// The statements of each version, in the order of the references between tables.
-const VERSIONS: &[&[&str]] = &[&[
-    server::TABLES,
-    account::TABLES,
-    device::TABLES,
-    invite::TABLES,
-    conversation::TABLES,
-    member::TABLES,
-    event::TABLES,
-    item::TABLES,
-    verdict::TABLES,
-    idempotency::TABLES,
-]];
+const VERSIONS: &[&[&str]] = &[
+    &[
+        server::TABLES,
+        account::TABLES,
+        device::TABLES,
+        invite::TABLES,
+        conversation::TABLES,
+        member::TABLES,
+        event::TABLES,
+        item::TABLES,
+        verdict::TABLES,
+        idempotency::TABLES,
+    ],
+    &[item::MESSAGES_BY_TIME],
+];
 
 /// The version that this build writes.
-pub(super) const NEWEST: u32 = 1;
+pub(super) const NEWEST: u32 = 2;
 
 /// Refuses a database that this build cannot use. Reads only.
 pub(super) fn check(connection: &Connection) -> Result<u32, StoreError> {
