@@ -6,6 +6,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use metrics::Counter;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// The names.
@@ -48,6 +49,38 @@ pub mod names {
     pub const WRITABLE: &str = "fil_writable";
     /// Counter: what was refused because of a rate limit, by `limit`.
     pub const RATE_LIMITED: &str = "fil_rate_limited_total";
+}
+
+/// The figures that every frame touches, looked up once: finding a counter by its name and label costs more than counting.
+#[derive(Debug)]
+pub struct FrameFigures {
+    received: [(&'static str, Counter); FRAME_TYPES.len()],
+    /// [`names::FRAMES_SENT`].
+    pub sent: Counter,
+    /// [`names::BYTES_SENT`].
+    pub bytes_sent: Counter,
+}
+
+/// The types of frames that a client sends.
+const FRAME_TYPES: [&str; 7] = ["hello", "command", "acknowledge", "pull", "read", "renew", "ping"];
+
+impl FrameFigures {
+    /// [`names::FRAMES_RECEIVED`] of one type.
+    pub fn received(&self, kind: &str) {
+        if let Some((_, counter)) = self.received.iter().find(|(known, _)| *known == kind) {
+            counter.increment(1);
+        }
+    }
+}
+
+/// The figures of frames. Of no use before [`recorder`] was called: what is counted then is lost.
+pub fn frames() -> &'static FrameFigures {
+    static FRAMES: OnceLock<FrameFigures> = OnceLock::new();
+    FRAMES.get_or_init(|| FrameFigures {
+        received: FRAME_TYPES.map(|kind| (kind, metrics::counter!(names::FRAMES_RECEIVED, "type" => kind))),
+        sent: metrics::counter!(names::FRAMES_SENT),
+        bytes_sent: metrics::counter!(names::BYTES_SENT),
+    })
 }
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();

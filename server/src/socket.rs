@@ -259,7 +259,7 @@ impl Session {
 
     async fn take_frame(&mut self, text: &str) -> Result<(), End> {
         let frame = ClientFrame::decode(text).map_err(|_| End::Refused(undecodable(text)))?;
-        metrics::counter!(names::FRAMES_RECEIVED, "type" => kind(&frame)).increment(1);
+        crate::metrics::frames().received(kind(&frame));
         if let ClientFrame::Renew { token } = &frame {
             return self.renew(token);
         }
@@ -324,8 +324,8 @@ impl Session {
                 }
             }
             self.backlog.subtract(bytes);
-            metrics::counter!(names::FRAMES_SENT).increment(count as u64);
-            metrics::counter!(names::BYTES_SENT).increment(bytes as u64);
+            crate::metrics::frames().sent.increment(count as u64);
+            crate::metrics::frames().bytes_sent.increment(bytes as u64);
             rest = later;
         }
         Ok(())

@@ -27,9 +27,17 @@ pub struct Waiting {
 }
 
 impl Mailbox {
-    /// Adds a frame.
-    pub fn put(&self, frame: Arc<str>) {
-        self.lock().frames.push(frame);
+    /// Adds a frame, without telling the task: [`Self::ring`] does, once for everything that a batch has for a socket, so
+    /// that it is one wake-up and one write. True if the mailbox was empty.
+    #[must_use = "somebody has to ring"]
+    pub fn put(&self, frame: Arc<str>) -> bool {
+        let mut waiting = self.lock();
+        waiting.frames.push(frame);
+        waiting.frames.len() == 1
+    }
+
+    /// Tells the task that something waits.
+    pub fn ring(&self) {
         self.changed.notify_one();
     }
 
@@ -73,8 +81,9 @@ mod tests {
     #[tokio::test]
     async fn everything_that_waits_is_taken_at_once_and_the_first_reason_to_close_stays() {
         let mailbox = Mailbox::default();
-        mailbox.put("one".into());
-        mailbox.put("two".into());
+        assert!(mailbox.put("one".into()));
+        assert!(!mailbox.put("two".into()));
+        mailbox.ring();
         let waiting = mailbox.take().await;
         assert_eq!((waiting.frames.len(), waiting.close), (2, None));
         mailbox.close(4401, ErrorCode::DeviceRevoked);

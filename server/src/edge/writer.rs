@@ -212,6 +212,7 @@ async fn run(mut node: Node, mut queue: mpsc::Receiver<Message>) {
         for output in outputs {
             outlets.deliver(output);
         }
+        outlets.ring();
         if started >= backlog_due {
             backlog_due = started + BACKLOG_EVERY;
             metrics::gauge!(names::BACKLOG_BYTES).set(node.queued_bytes() as f64);
@@ -231,6 +232,8 @@ struct Outlets {
     mailboxes: HashMap<ConnectionId, Arc<Mailbox>>,
     answers: HashMap<RequestId, oneshot::Sender<Answer>>,
     requests: u64,
+    /// Mailboxes that got something from this batch.
+    filled: Vec<Arc<Mailbox>>,
 }
 
 impl Outlets {
@@ -261,11 +264,20 @@ impl Outlets {
         })
     }
 
+    /// Wakes the sockets that got something, each once.
+    fn ring(&mut self) {
+        for mailbox in self.filled.drain(..) {
+            mailbox.ring();
+        }
+    }
+
     fn deliver(&mut self, output: Output) {
         match output {
             Output::Send { connection, frame } => {
-                if let Some(mailbox) = self.mailboxes.get(&connection) {
-                    mailbox.put(frame);
+                if let Some(mailbox) = self.mailboxes.get(&connection)
+                    && mailbox.put(frame)
+                {
+                    self.filled.push(Arc::clone(mailbox));
                 }
             }
             Output::Close { connection, code, reason } => {
