@@ -34,6 +34,10 @@ pub const ROWS_MAX: usize = 10_000;
 /// back, in milliseconds. After that it is offered, and rejected.
 const RECOVERY_MS: u64 = 24 * 60 * 60 * 1000;
 
+/// Verdicts that are acknowledged together while more are to come: half of those that may be missing, so that the server
+/// never keeps many more than it would have to anyway.
+const ACKNOWLEDGE_EVERY: u64 = COMMANDS_IN_FLIGHT_MAX as u64 / 2;
+
 /// The id of an outbox row: later rows have higher ids, and that is the order of pressing send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub i64);
@@ -68,6 +72,8 @@ pub struct Outbox {
     open: bool,
     /// Verdicts were stored that the server has not been told of.
     acknowledge_due: bool,
+    /// Up to which number it was told, on the connection that is open now.
+    told: u64,
     /// The numbers in the journal may be none that the server could know.
     numbers_doubtful: bool,
     /// The server has lost something, and the journal was not offered yet.
@@ -114,6 +120,7 @@ impl Outbox {
             in_flight: 0,
             open: false,
             acknowledge_due: false,
+            told: acknowledged,
             numbers_doubtful: false,
             journal_due: false,
             bereft: false,
@@ -343,6 +350,7 @@ impl Outbox {
         self.generation = jitter.generation(now.wall_ms);
         self.last_no = 0;
         self.acknowledged = 0;
+        self.told = 0;
         for row in &mut self.rows {
             row.no = None;
         }
@@ -453,11 +461,15 @@ impl Outbox {
         true
     }
 
-    /// The end of a step: tells the server which verdicts are stored, and uses the room that they made.
+    /// The end of a step: tells the server which verdicts are stored, and uses the room that they made. While more
+    /// verdicts are to come they are acknowledged together: the server counts frames, and one for each verdict would
+    /// let a long outbox out at half the pace.
     pub fn finish(&mut self, actions: &mut Vec<Action>) {
         self.transmit(actions);
-        if self.open && self.acknowledge_due {
+        let enough = self.acknowledged.saturating_sub(self.told) >= ACKNOWLEDGE_EVERY;
+        if self.open && self.acknowledge_due && (self.in_flight == 0 || enough) {
             self.acknowledge_due = false;
+            self.told = self.acknowledged;
             actions.push(Action::Send(ClientFrame::Acknowledge { no: self.acknowledged }));
         }
     }
@@ -479,6 +491,8 @@ impl Outbox {
         self.in_flight = 0;
         self.open = false;
         self.acknowledge_due = false;
+        // The next `hello` says it.
+        self.told = self.acknowledged;
     }
 }
 
@@ -520,4 +534,33 @@ enum Fold {
     Rewritten { row: RowId, command: Command },
     TakenBack { rows: Vec<RowId> },
     Nothing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A long outbox leaves at the pace at which the server takes frames, so few of them may be anything but commands.
+    /// Counts the frames of 320 messages whose verdicts come one by one; in the end everything is acknowledged.
+    #[test]
+    fn a_long_outbox_is_acknowledged_in_few_frames() {
+        let (generation, conversation) = (Generation::from([1; 16]), ConversationId::from([2; 16]));
+        let rows = (1..=320u64).map(|number| {
+            let message = MessageId::from_parts(number, &[0; 10]);
+            let command = Command::SendMessage { conversation, message, text: "text".into(), composed_at_ms: 0 };
+            Row { row: RowId(number as i64), no: None, command }
+        });
+        let kept = Kept { generation, epoch: None, last_no: 0, acknowledged: 0, rows: rows.collect() };
+        let mut outbox = Outbox::new(kept);
+        let (now, jitter, mut actions) = (Now::default(), &mut Jitter::new(1), Vec::new());
+        outbox.begin(now, 0, jitter, &mut actions);
+        for no in 1..=320 {
+            outbox.settle(now, &Verdict { no, outcome: Outcome::Applied { seq: Seq(no) } }, &mut actions);
+            outbox.finish(&mut actions);
+        }
+        let frames = actions.iter().filter(|action| matches!(action, Action::Send(_))).count();
+        assert_eq!(frames, 320 + 320 / ACKNOWLEDGE_EVERY as usize);
+        let last = actions.iter().rev().find(|action| matches!(action, Action::Send(ClientFrame::Acknowledge { .. })));
+        assert_eq!(last, Some(&Action::Send(ClientFrame::Acknowledge { no: 320 })));
+    }
 }
