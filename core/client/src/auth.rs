@@ -20,6 +20,11 @@ use crate::address::ServerAddress;
 use crate::http::{Http, HttpError};
 use crate::tokens::{TokenError, TokenStore};
 
+/// No access token is believed to be good for longer.
+const LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// A token is not renewed sooner than this after it came.
+const RENEW_MIN: Duration = Duration::from_millis(50);
+
 /// A token that is good for less than this is not used for a new request.
 const SPARE: Duration = Duration::from_secs(20);
 
@@ -207,8 +212,10 @@ async fn blocking<T: Send + 'static>(
 
 fn access_of(session: &Session) -> Access {
     let now = Instant::now();
-    let life = Duration::from_millis(session.access_expires_in_ms);
-    Access { token: session.access_token.clone(), good_until: now + life, renew_at: now + life * 4 / 5 }
+    // Whatever the server says: no clock overflows, and nobody renews without end.
+    let life = Duration::from_millis(session.access_expires_in_ms).min(LIFE_MAX);
+    let renew_at = now + (life * 4 / 5).max(RENEW_MIN);
+    Access { token: session.access_token.clone(), good_until: now + life, renew_at }
 }
 
 fn into_auth_error(error: HttpError) -> AuthError {

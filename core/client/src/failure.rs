@@ -11,9 +11,17 @@ use crate::http::HttpError;
 use crate::profile::from_io;
 use crate::store::{OpenError, StoreError};
 
+/// Bytes of the sentence beside a failure. A server's own sentence may stand in it, and a server may say anything.
+const DETAIL_BYTES_MAX: usize = 512;
+
 /// A failure of this kind.
 pub(crate) fn failure(kind: FailureKind, detail: impl Into<String>) -> Failure {
-    Failure { kind, detail: detail.into() }
+    let mut detail = detail.into();
+    if detail.len() > DETAIL_BYTES_MAX {
+        detail.truncate(detail.floor_char_boundary(DETAIL_BYTES_MAX));
+        detail.push('…');
+    }
+    Failure { kind, detail }
 }
 
 /// Nobody is signed in.

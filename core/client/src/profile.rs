@@ -77,6 +77,9 @@ impl ProfileFolder {
     /// Opens and locks a profile's folder, making it if need be.
     pub(crate) fn open(data: &Path, name: &str) -> Result<Self, Failure> {
         text::check_handle(name).map_err(|_| failure(FailureKind::Invalid, "a profile is named like a handle"))?;
+        if is_no_folder_on_windows(name) {
+            return Err(failure(FailureKind::Invalid, "a system keeps this name for itself, choose another"));
+        }
         let path = data.join("profiles").join(name);
         private_file::make_folder(&path).map_err(from_io)?;
         let lock = private_file::open(&path.join(LOCK)).map_err(from_io)?;
@@ -148,6 +151,14 @@ impl ProfileFolder {
     }
 }
 
+/// Names that are devices on Windows, whatever follows their first dot, and names whose last dot Windows drops, so that
+/// two profiles would be one. They are refused everywhere: a data folder may move.
+fn is_no_folder_on_windows(name: &str) -> bool {
+    let device = name.split('.').next().unwrap_or_default();
+    let numbered = |port: &str| device.strip_prefix(port).is_some_and(|number| number.len() == 1 && number != "0");
+    ["con", "prn", "aux", "nul"].contains(&device) || numbered("com") || numbered("lpt") || name.ends_with('.')
+}
+
 /// What an error of the file system means for a person.
 pub(crate) fn from_io(error: io::Error) -> Failure {
     match error.kind() {
@@ -194,8 +205,11 @@ pub(crate) mod tests {
     #[test]
     fn a_name_cannot_leave_the_data_folder() {
         let data = tempfile::tempdir().unwrap();
-        for name in ["", "..", "../ada", "a/b", "Ada", "a\\b"] {
+        for name in ["", "..", "../ada", "a/b", "Ada", "a\\b", "con", "nul.txt", "com1", "lpt9.a.b", "ada."] {
             assert_eq!(kind(ProfileFolder::open(data.path(), name)), Some(FailureKind::Invalid), "{name:?}");
+        }
+        for name in ["console", "com", "com10", "null", "ada.b"] {
+            assert!(ProfileFolder::open(data.path(), name).is_ok(), "{name:?}");
         }
     }
 

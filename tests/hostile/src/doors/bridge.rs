@@ -75,14 +75,15 @@ pub(super) fn options(folder: &Path) -> Options {
 }
 
 /// The record of somebody who is signed in to a server that is not there.
-pub(super) fn record() -> String {
+fn record() -> String {
     format!(
         r#"{{"version":1,"server":"{NOWHERE}","organisation":"0d0d0d0d-0d0d-0d0d-0d0d-0d0d0d0d0d0d","organisation_slug":"demo",
 "account":"0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a","device":"0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0f0f","handle":"ada","name":"Ada"}}"#
     )
 }
 
-fn sign_in(folder: &Path) {
+/// Makes the profile `hostile` in this folder: signed in, to a server that is not there.
+pub fn sign_in(folder: &Path) {
     let profile = folder.join("profiles/hostile");
     fs::create_dir_all(&profile).expect("the folder is new");
     fs::write(profile.join("profile.json"), record()).expect("the disk has room");

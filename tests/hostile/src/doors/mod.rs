@@ -9,6 +9,8 @@ mod profiles;
 mod search;
 mod server_frames;
 
+pub use bridge::sign_in;
+
 /// A place where bytes come in that nobody vouches for.
 #[derive(Clone, Copy, Debug)]
 pub struct Door {
