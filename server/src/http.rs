@@ -28,6 +28,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
 use utoipa::OpenApi;
@@ -52,7 +53,9 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .with_state(Arc::clone(&edge))
         .merge(docs::router(document))
         .fallback(failure::no_such_route)
-        .layer(CompressionLayer::new().gzip(true).compress_when(small))
+        // A page of fifty messages (21 KB) in 64 µs instead of the default's 154 µs, for 4.9 KB instead of 4.5 KB; level 1
+        // takes 35 µs and leaves 6.3 KB. Measured with this compressor.
+        .layer(CompressionLayer::new().gzip(true).quality(CompressionLevel::Precise(2)).compress_when(small))
         .layer(from_fn(surround::security_headers))
         .layer(from_fn_with_state(edge, surround::observe))
 }

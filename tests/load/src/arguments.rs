@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{Failure, Scale, Stage, relay, scenario, scenarios};
+use crate::{Failure, Scale, Stage, relay, scenario, scenarios, table};
 
 /// Measures Fil. `cargo xtask bench` builds everything and calls this.
 #[derive(Debug, Parser)]
@@ -36,6 +36,14 @@ enum Verb {
     },
     /// List the scenarios.
     List,
+    /// Print the lines of an earlier run (`--out`) as a table in Markdown.
+    Table {
+        /// The file.
+        file: PathBuf,
+        /// Only figures that have a budget.
+        #[arg(long)]
+        budgets: bool,
+    },
     /// Be the baseline: a WebSocket relay that stores nothing. Prints `listening on ADDRESS`.
     Relay {
         /// The port to listen on; 0 takes a free one.
@@ -61,6 +69,7 @@ impl Arguments {
                 }
                 Ok(())
             }
+            Verb::Table { file, budgets } => table::print(&file, budgets),
             Verb::Relay { port } => relay::serve(port),
         }
     }

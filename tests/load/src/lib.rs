@@ -10,6 +10,9 @@
 //!   client was refused here: it writes its own databases, and two cores would measure those.
 //!
 //! Nothing here asserts a speed. What is wrong (a missing delivery, a refused frame) fails the scenario.
+//!
+//! Linux only, because processes are looked at through `/proc`; elsewhere the crate is empty.
+#![cfg(target_os = "linux")]
 #![warn(missing_docs)]
 
 pub mod allocations;
@@ -29,6 +32,7 @@ pub mod scenario;
 pub mod scenarios;
 pub mod soak;
 pub mod stage;
+pub mod table;
 pub mod talk;
 pub mod text;
 pub mod wire;

@@ -1,4 +1,5 @@
 //! The load tests work: every scenario runs at its smallest and prints its figures. Speed is not looked at.
+#![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
 use std::process::Command;

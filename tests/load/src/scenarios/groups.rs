@@ -36,8 +36,8 @@ fn run(stage: &Stage) -> Result<(), Failure> {
     let plan = Plan {
         pace: Pace::AfterAcknowledgement(1),
         acknowledge_every: 16,
-        warm_up: Duration::from_millis(stage.sized(50, 1_000, 3_000)),
-        measured: Duration::from_millis(stage.sized(200, 2_500, 10_000)),
+        warm_up: Duration::from_millis(stage.sized(50, 500, 3_000)),
+        measured: Duration::from_millis(stage.sized(200, 1_500, 10_000)),
         text_bytes: text::BYTES,
     };
     let fil = Program::fil(&house.data(), 0)?;

@@ -27,8 +27,8 @@ fn run(stage: &Stage) -> Result<(), Failure> {
     let plan = Plan {
         pace: Pace::AfterAcknowledgement(1),
         acknowledge_every: 16,
-        warm_up: Duration::from_millis(stage.sized(50, 1_000, 3_000)),
-        measured: Duration::from_millis(stage.sized(200, 3_000, 15_000)),
+        warm_up: Duration::from_millis(stage.sized(50, 500, 3_000)),
+        measured: Duration::from_millis(stage.sized(200, 2_500, 15_000)),
         text_bytes: text::BYTES,
     };
     let eager = Plan { acknowledge_every: 1, ..plan };

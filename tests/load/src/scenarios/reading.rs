@@ -39,6 +39,11 @@ fn run(stage: &Stage) -> Result<(), Failure> {
 
     let newest = |_: u64| "".to_owned();
     let middle = |ask: u64| format!("&before={}", 60 + (ask * 7_919) % (messages - 59));
+    let page = format!("/api/v1/conversations/{conversation}/messages?limit=50");
+    let plain = runtime.block_on(reader.http.get(&page, &reader.token, false))?.len();
+    let compressed = runtime.block_on(reader.http.get(&page, &reader.token, true))?.len();
+    let baseline = Baseline::new("plain", plain as f64);
+    stage.print(&Figure::cost("reading.page_newest_bytes", compressed as f64, "B", baseline));
     let mut page_newest = bare.page(asks, messages, true)?;
     let mut page_middle = bare.page(asks, messages, false)?;
     let mut search_one = bare.search(asks, |ask| own_word(ask, messages))?;

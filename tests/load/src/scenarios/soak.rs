@@ -5,7 +5,6 @@
 //! line is printed with memory, log, descriptors and queues. At the end the last quarter is compared with the second one
 //! (the first fills caches), and a line is fitted through the second half.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -137,8 +136,7 @@ fn judge(stage: &Stage, samples: &Samples, shared: &Shared) -> Result<(), Failur
     let log_max = samples.highest(&|sample| sample.log_bytes as f64);
     let figure = Figure::cost("soak.log_bytes_max", log_max, "B", Baseline::new("checkpoint", CHECKPOINT_BYTES));
     stage.print(&figure.budget(LOG_BYTES_MAX));
-    let counts: &RefCell<_> = &shared.counts;
-    let mut counts = counts.borrow_mut();
+    let mut counts = shared.counts.borrow_mut();
     let quarter = |quarter: usize, percent: f64, all: &mut Vec<Percentiles>| all[quarter].at_ms(percent);
     for percent in [50.0, 99.0] {
         let baseline = Baseline::new("second_quarter", quarter(1, percent, &mut counts.acknowledgement));
