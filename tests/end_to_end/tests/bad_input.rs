@@ -145,13 +145,19 @@ fn the_terminal_client_survives_damaged_profiles() {
     for path in [local.clone(), find("profile.json")] {
         let sound = fs::read(&path).expect("it is there");
         fs::write(&path, garbage).expect("the folder is ours");
+        let before = bytes(&house.profile("ada"));
         ada.run(&["list"]).code(7);
-        assert_eq!(fs::read(&path).expect("it is there"), garbage, "{} was touched", path.display());
+        assert!(bytes(&house.profile("ada")) == before, "{} is refused, and a file was touched", path.display());
         fs::write(&path, sound).expect("the folder is ours");
     }
     assert_eq!(ada.texts("ben"), ["bonjour"]);
     open(&local, |database| database.pragma_update(None, "user_version", 9_999).expect("it is a database"));
+    let before = bytes(&house.profile("ada"));
     assert!(ada.run(&["list", "--json"]).code(7).contains("newer_profile"));
+    let after = bytes(&house.profile("ada"));
+    let names = |files: &[(std::path::PathBuf, Vec<u8>)]| files.iter().map(|file| file.0.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&after), names(&before));
+    assert!(after == before, "a newer profile is refused, and a file was touched");
 
     // A folder that cannot be made.
     let blocked = house.folder().join("profiles").join("blocked");
@@ -166,6 +172,16 @@ fn open(path: &Path, change: impl FnOnce(&Connection)) {
     database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("nobody else uses it");
     change(&database);
     database.close().expect("nothing is open");
+}
+
+/// The files of a profile with their bytes, but for the shared memory and an empty log, which every look makes anew.
+fn bytes(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(folder).expect("the profile is there").map(|entry| entry.expect("an entry").path());
+    let kept = entries.filter(|path| path.is_file() && !path.to_string_lossy().ends_with("-shm"));
+    let mut files: Vec<_> = kept.map(|path| (path.clone(), fs::read(&path).expect("it can be read"))).collect();
+    files.retain(|(path, content)| !(content.is_empty() && path.to_string_lossy().ends_with("-wal")));
+    files.sort();
+    files
 }
 
 /// The file of this name in a folder or below it.

@@ -192,7 +192,7 @@ impl Store {
         }
     }
 
-    /// Whether the cache wants a thorough look ([`Reader::inspect`]): after an end that was not clean, and every week.
+    /// Whether the cache wants a thorough look ([`Reader::inspect`]): once a week.
     pub fn inspection_due(&self) -> bool {
         self.inspection_due
     }

@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use fil_protocol::Epoch;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use self::backup::{Inspection, engine, inspect};
 use self::snapshot::SqliteReads;
@@ -132,9 +132,16 @@ fn refuse_untouched(path: &Path) -> Result<(), StoreError> {
     };
     match look() {
         Err(error @ (StoreError::Damaged(_) | StoreError::NewerDatabase { .. })) => Err(error),
+        // The questions are always the same: one that does not fit has met another file format, or a broken schema.
+        Err(StoreError::Engine(error)) if is_misfit(error.as_ref()) => Err(StoreError::Damaged(error.to_string())),
         // What only a writer can mend, such as a first start that was interrupted, or what it will come across as well.
         _ => Ok(()),
     }
+}
+
+fn is_misfit(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<rusqlite::Error>();
+    error.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::Unknown)
 }
 
 fn check_engine(version: i32) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! Random damage of the cache at rest (row 52 of the failure catalogue).
 //!
 //! Whatever happens to `cache.db` and its log, the app opens, sends what was unsent, and shows what the server has.
-//! `FIL_DAMAGES` sets how many damages are made; the seed of each is printed.
+//! `FIL_DAMAGES` sets how many damages are made, `FIL_DAMAGES_FROM` the first; the seed of each is printed.
 
 use std::path::PathBuf;
 
@@ -131,7 +131,8 @@ struct Tally {
 fn a_damaged_cache_is_built_again_and_nothing_unsent_is_lost() {
     let images = [asleep(false), asleep(true)];
     let mut tally = Tally::default();
-    for seed in 0..number("FIL_DAMAGES").unwrap_or(40) {
+    let first = number("FIL_DAMAGES_FROM").unwrap_or(0);
+    for seed in first..number("FIL_DAMAGES").unwrap_or(40) {
         let mut dice = Dice::new(seed as u64);
         let mut image = images[seed % 2].clone();
         let what = damage(&mut image, &mut dice);
@@ -165,7 +166,8 @@ fn a_damaged_cache_is_built_again_and_nothing_unsent_is_lost() {
 /// The app goes on, and reads what screens read; a reader that finds damage has the cache built again, as the driver does.
 fn recover(stage: &mut Stage) {
     for _ in 0..3 {
-        stage.settle();
+        // Where rows hide in swapped pages a device may ask for the same again and again, until the cache is inspected.
+        let settled = stage.settles();
         let session = stage.devices[BEN].session.as_ref().expect("it is on");
         let read = session.reader().and_then(|mut reader| {
             reader.projections()?;
@@ -174,7 +176,8 @@ fn recover(stage: &mut Stage) {
             reader.inspect()
         });
         match read {
-            Ok(()) => return,
+            Ok(()) if settled => return,
+            Ok(()) => panic!("a cache that nothing is wrong with does not catch up"),
             Err(error) if error.suggests_damage() => rebuild(stage),
             Err(error) => panic!("a reader fails for ever: {error}"),
         }

@@ -248,15 +248,25 @@ impl Stage {
 
     /// Time passes until everybody has everything. Panics with what is missing if they do not get there.
     pub(crate) fn settle(&mut self) {
-        let until_ms = self.now_ms + SETTLE_MS_MAX;
-        self.pump();
-        while !self.devices.iter().all(Device::is_settled) {
+        if !self.settles() {
             let phases: Vec<_> =
                 self.devices.iter().map(|device| device.session.as_ref().map(|session| session.status())).collect();
             let errors: Vec<_> = self.devices.iter().flat_map(|device| &device.errors).collect();
-            assert!(self.now_ms < until_ms, "not settled: {phases:?}, errors {errors:?}");
+            panic!("not settled: {phases:?}, errors {errors:?}");
+        }
+    }
+
+    /// Time passes until everybody has everything; false if they do not get there.
+    pub(crate) fn settles(&mut self) -> bool {
+        let until_ms = self.now_ms + SETTLE_MS_MAX;
+        self.pump();
+        while !self.devices.iter().all(Device::is_settled) {
+            if self.now_ms >= until_ms {
+                return false;
+            }
             self.wait();
         }
+        true
     }
 
     /// The server's process ends, the disk becomes what `how` makes of it, and it begins again.
