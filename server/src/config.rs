@@ -111,7 +111,7 @@ pub struct Password {
 pub struct Sessions {
     /// Life of an access token.
     pub access_token_ms: u64,
-    /// Time in which a replaced refresh token still yields its successor.
+    /// Time in which a replaced refresh token still yields its successor, from the successor's first use.
     pub refresh_grace_ms: u64,
     /// Life of an invite.
     pub invite_hours: u64,

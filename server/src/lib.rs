@@ -6,6 +6,7 @@
 //! - [`actor`]: the protocol.
 //! - [`store`]: the protocol, [`actor`], words. All SQL of the server.
 //! - [`relay`]: the store's traits. Commands.
+//! - [`refreshing`]: the store's traits and the arithmetic of tokens. Exchanging a refresh token.
 //! - [`history`], [`pull`]: the store's read traits. Answers that change nothing.
 //! - [`hub`]: the protocol. Connections and fan-out; never the store.
 //! - [`bus`]: what relay and hub exchange.
@@ -40,6 +41,7 @@ pub mod metrics;
 pub mod network;
 pub mod node;
 pub mod pull;
+pub mod refreshing;
 pub mod relay;
 pub mod secret;
 pub mod shutdown;

@@ -49,7 +49,8 @@ pub const WINDOW_DELETED_MAX: usize = 50_000;
 pub const HEARTBEAT_MS: u64 = 25_000;
 /// Life of an access token, in milliseconds.
 pub const ACCESS_TOKEN_MS: u64 = 10 * 60 * 1000;
-/// Time in which a replaced refresh token still yields its successor, in milliseconds.
+/// Time in which a replaced refresh token still yields its successor, counted from the first use of anything that came
+/// with the successor, in milliseconds.
 pub const REFRESH_GRACE_MS: u64 = 60_000;
 /// How long a client keeps acknowledged commands, to offer them again to a restored server, in milliseconds.
 pub const JOURNAL_MS: u64 = 7 * 24 * 60 * 60 * 1000;

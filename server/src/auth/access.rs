@@ -36,6 +36,8 @@ pub struct Claims {
     pub account: AccountId,
     /// On which device.
     pub device: DeviceId,
+    /// The counter of the refresh token that was given out with it.
+    pub refresh: Option<u64>,
     /// When the token stops being valid, in milliseconds since 1970.
     pub expires_at_ms: u64,
 }
@@ -46,6 +48,9 @@ struct Body {
     aud: String,
     sub: String,
     device: String,
+    /// The counter of the refresh token that was given out with this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh: Option<u64>,
     /// Seconds, as JWT has it.
     iat: u64,
     /// Seconds. This server writes none; one that is there is held to.
@@ -75,6 +80,19 @@ impl AccessTokens {
 
     /// A token for this device from now on.
     pub fn issue(&self, organisation: OrganisationId, account: AccountId, device: DeviceId, now_ms: u64) -> String {
+        self.issue_beside(organisation, account, device, None, now_ms)
+    }
+
+    /// A token for this device from now on, given out together with the refresh token of this counter: whoever uses the
+    /// one has received the other.
+    pub fn issue_beside(
+        &self,
+        organisation: OrganisationId,
+        account: AccountId,
+        device: DeviceId,
+        refresh: Option<u64>,
+        now_ms: u64,
+    ) -> String {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(self.signing.0.clone());
@@ -84,6 +102,7 @@ impl AccessTokens {
             aud: organisation.to_string(),
             sub: account.to_string(),
             device: device.to_string(),
+            refresh,
             iat: now_ms / 1000,
             nbf: None,
             exp: exp_ms.div_ceil(1000),
@@ -116,6 +135,7 @@ impl AccessTokens {
             organisation: body.aud.parse().map_err(|_| refused())?,
             account: body.sub.parse().map_err(|_| refused())?,
             device: body.device.parse().map_err(|_| refused())?,
+            refresh: body.refresh,
             expires_at_ms: body.exp_ms,
         };
         let begins = body.iat.max(body.nbf.unwrap_or(0));
@@ -167,7 +187,10 @@ mod tests {
         let (organisation, account, device) = claims();
         let token = tokens.issue(organisation, account, device, NOW_MS);
         let expires_at_ms = NOW_MS + 600_000;
-        assert_eq!(tokens.verify(&token, NOW_MS), Ok(Claims { organisation, account, device, expires_at_ms }));
+        assert_eq!(
+            tokens.verify(&token, NOW_MS),
+            Ok(Claims { organisation, account, device, refresh: None, expires_at_ms })
+        );
         assert!(tokens.verify(&token, expires_at_ms - 1).is_ok());
         assert_eq!(tokens.verify(&token, expires_at_ms).unwrap_err().code, ErrorCode::TokenExpired);
     }

@@ -7,7 +7,8 @@
 //! | the token presented is | then |
 //! |---|---|
 //! | the newest | it is replaced by its successor |
-//! | the one before, within the grace | the same successor again: its answer was lost on the way |
+//! | the one before, while nothing that came with the newest was used | the same successor again: its answer was lost |
+//! | the one before, within the grace after that | the same successor again: two processes of one client |
 //! | anything older | a copy is in use: the device is revoked, both copies with it |
 //! | newer than the database knows | the database was restored from a backup: carry on from the token |
 //!
@@ -94,11 +95,13 @@ impl std::fmt::Debug for RefreshTokens {
     }
 }
 
-/// What to do with a genuine token, given the newest counter of its device and when that was issued.
-pub fn decide(presented: u64, newest: u64, rotated_at_ms: u64, now_ms: u64, grace_ms: u64) -> Decision {
+/// What to do with a genuine token, given the newest counter of its device and when it was first seen in use. A grace
+/// that began when the newest was issued was refused: a laptop that is closed before the answer arrives is opened hours
+/// later, and its person would be signed out.
+pub fn decide(presented: u64, newest: u64, seen_at_ms: Option<u64>, now_ms: u64, grace_ms: u64) -> Decision {
     if presented >= newest {
         Decision::Rotate { counter: presented.saturating_add(1) }
-    } else if presented + 1 == newest && now_ms < rotated_at_ms.saturating_add(grace_ms) {
+    } else if presented + 1 == newest && seen_at_ms.is_none_or(|seen_ms| now_ms < seen_ms.saturating_add(grace_ms)) {
         Decision::Repeat { counter: newest }
     } else {
         Decision::Reused
@@ -130,8 +133,10 @@ mod tests {
     #[test]
     fn the_table_of_decisions() {
         let check = |presented, newest, age_ms: u64, expected| {
-            assert_eq!(decide(presented, newest, 1_000_000, 1_000_000 + age_ms, 60_000), expected);
+            assert_eq!(decide(presented, newest, Some(1_000_000), 1_000_000 + age_ms, 60_000), expected);
         };
+        assert_eq!(decide(4, 5, None, u64::MAX, 60_000), Decision::Repeat { counter: 5 }, "its answer never arrived");
+        assert_eq!(decide(3, 5, None, 0, 60_000), Decision::Reused);
         check(5, 5, 0, Decision::Rotate { counter: 6 });
         check(5, 5, 99_000_000, Decision::Rotate { counter: 6 });
         check(4, 5, 59_999, Decision::Repeat { counter: 5 });

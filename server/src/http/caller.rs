@@ -15,6 +15,7 @@ use crate::edge::Edge;
 use crate::history::ReadError;
 use crate::metrics::names;
 use crate::node::Actor;
+use crate::refreshing::{is_news, note_seen};
 use crate::store::StoreError;
 
 /// Who makes a request. Taking it as an argument is what protects a route.
@@ -51,7 +52,8 @@ pub async fn authenticate(edge: &Edge, token: &str) -> Result<(Actor, Claims), P
     let actor = Actor { organisation: claims.organisation, account: claims.account, device: claims.device };
     let unknown = || ProtocolError::new(ErrorCode::Unauthorised, "this device is not known: sign in again");
     let refuse = |code, detail: &str| ReadError::Refused(ProtocolError::new(code, detail));
-    edge.reads
+    let (actor, claims, news) = edge
+        .reads
         .read(move |reader| {
             let organisation = match reader.organisation(actor.organisation) {
                 Err(StoreError::Missing(_)) => return Err(unknown().into()),
@@ -69,7 +71,15 @@ pub async fn authenticate(edge: &Edge, token: &str) -> Result<(Actor, Claims), P
             if account.is_none_or(|account| account.disabled_at_ms.is_some()) {
                 return Err(refuse(ErrorCode::AccountDisabled, "the account is disabled"));
             }
-            Ok((actor, claims))
+            Ok((actor, claims, is_news(&claims, &device)))
         })
-        .await
+        .await?;
+    if news {
+        // Once per refresh. If it cannot be written, the next request says it again.
+        let noted = edge.node.write(move |transaction| note_seen(transaction, &claims, now_ms())).await;
+        if let Err(error) = noted {
+            tracing::warn!(code = ?error.code, "the use of a refresh token could not be noted");
+        }
+    }
+    Ok((actor, claims))
 }

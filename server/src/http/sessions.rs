@@ -15,15 +15,16 @@ use super::client_address;
 use super::docs::{BodyRefusals, Refusals};
 use super::failure::Failure;
 use crate::auth::password::Verified;
-use crate::auth::refresh::{Decision, Presented, decide};
+use crate::auth::refresh::Presented;
 use crate::clock::now_ms;
 use crate::edge::Edge;
 use crate::history::ReadError;
 use crate::listener::Peer;
 use crate::metrics::names;
 use crate::node::{Actor, Revoked};
+use crate::refreshing::{Refreshed, disabled, exchange, unknown};
 use crate::secret::Secret;
-use crate::store::{AccountRow, NewDevice, OrganisationRow, OrganisationWriter, Reader, StoreError, Transaction};
+use crate::store::{AccountRow, NewDevice, OrganisationRow, OrganisationWriter, Reader, StoreError};
 
 /// Sign in with a password.
 ///
@@ -94,8 +95,8 @@ pub(super) async fn sign_in(
 
 /// Exchange a refresh token for its successor.
 ///
-/// The token that it replaces still works for a minute, and yields the same successor. A token used again later is
-/// a stolen one: its device is revoked.
+/// The token that it replaces still works until something that came with the successor is used, and a minute longer, and
+/// yields the same successor. A token used again later is a stolen one: its device is revoked.
 #[utoipa::path(post, path = "/api/v1/sessions/refresh", tag = "sessions", security(()), request_body = Refresh, responses(
     (status = 200, description = "New tokens.", body = Session),
     BodyRefusals,
@@ -120,7 +121,7 @@ pub(super) async fn refresh(
     // device stay genuine for ever.
     edge.limits.refresh_of(presented.device, address).inspect_err(limited)?;
     let (now_ms, grace_ms) = (now_ms(), edge.config.sessions.refresh_grace_ms);
-    let refreshed = edge.node.write(move |transaction| advance(transaction, presented, now_ms, grace_ms)).await?;
+    let refreshed = edge.node.write(move |transaction| exchange(transaction, presented, now_ms, grace_ms)).await?;
     match refreshed {
         Refreshed::Granted { actor, organisation, account, counter, repeated } => {
             count(if repeated { "repeated" } else { "rotated" });
@@ -181,7 +182,7 @@ pub(super) fn session(
         organisation_slug: organisation.slug,
         profile: account.profile,
         device,
-        access_token: edge.access.issue(id, who, device, now_ms()),
+        access_token: edge.access.issue_beside(id, who, device, Some(counter), now_ms()),
         access_expires_in_ms: edge.access.life_ms(),
         refresh_token: edge.refresh.issue(Presented { organisation: id, device, counter }),
     }
@@ -219,55 +220,4 @@ fn find(reader: &dyn Reader, slug: Option<&str>, handle: &str) -> Result<Found, 
     let Some(organisation) = organisation else { return Ok(None) };
     let account = reader.organisation(organisation.id)?.account_by_handle(handle)?;
     Ok(account.map(|account| (organisation, account)))
-}
-
-enum Refreshed {
-    Granted { actor: Actor, organisation: OrganisationRow, account: AccountRow, counter: u64, repeated: bool },
-    Reused,
-    Refused(ProtocolError),
-}
-
-fn advance(
-    transaction: &dyn Transaction,
-    presented: Presented,
-    now_ms: u64,
-    grace_ms: u64,
-) -> Result<Refreshed, StoreError> {
-    let writer = match transaction.organisation(presented.organisation) {
-        Err(StoreError::Missing(_)) => return Ok(Refreshed::Refused(unknown())),
-        writer => writer?,
-    };
-    let Some(device) = writer.device(presented.device)? else { return Ok(Refreshed::Refused(unknown())) };
-    if device.revoked_at_ms.is_some() {
-        let detail = "this device was revoked: sign in again";
-        return Ok(Refreshed::Refused(ProtocolError::new(ErrorCode::DeviceRevoked, detail)));
-    }
-    let organisation = transaction.organisations()?.into_iter().find(|row| row.id == presented.organisation);
-    let (Some(organisation), Some(account)) = (organisation, writer.account(device.account)?) else {
-        return Ok(Refreshed::Refused(unknown()));
-    };
-    if account.disabled_at_ms.is_some() {
-        return Ok(Refreshed::Refused(disabled()));
-    }
-    let actor = Actor { organisation: organisation.id, account: device.account, device: device.device };
-    let rotated_at_ms = device.refresh_rotated_at_ms;
-    Ok(match decide(presented.counter, device.refresh_counter, rotated_at_ms, now_ms, grace_ms) {
-        Decision::Rotate { counter } => {
-            writer.set_refresh_counter(device.device, counter, now_ms)?;
-            Refreshed::Granted { actor, organisation, account, counter, repeated: false }
-        }
-        Decision::Repeat { counter } => Refreshed::Granted { actor, organisation, account, counter, repeated: true },
-        Decision::Reused => {
-            writer.revoke_device(device.device, now_ms)?;
-            Refreshed::Reused
-        }
-    })
-}
-
-fn unknown() -> ProtocolError {
-    ProtocolError::new(ErrorCode::Unauthorised, "the refresh token is not valid: sign in again")
-}
-
-fn disabled() -> ProtocolError {
-    ProtocolError::new(ErrorCode::AccountDisabled, "the account is disabled: ask an administrator")
 }

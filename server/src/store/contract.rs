@@ -246,7 +246,7 @@ pub(super) fn an_organisation_sees_only_its_own(store: &mut dyn Store) {
         assert!(writer.set_disabled(ada, Some(1)).is_err());
         assert!(writer.revoke_device(device, 1).is_err());
         assert!(writer.start_generation(device, generation(1)).is_err());
-        assert!(writer.set_refresh_counter(device, 5, 1).is_err());
+        assert!(writer.set_refresh_counter(device, 5).is_err());
         assert!(writer.set_title(g, "Mine").is_err());
         assert!(writer.advance(g, Position::default(), 1).is_err());
         assert!(writer.bury_message(g, message(1), Seq(1), 1).is_err());
@@ -289,17 +289,20 @@ pub(super) fn devices_keep_their_refresh_counter_and_their_end(store: &mut dyn S
     write(store, 1, |writer| {
         let refresh = || {
             let row = writer.device(device).unwrap().unwrap();
-            (row.refresh_counter, row.refresh_rotated_at_ms)
+            (row.refresh_counter, row.refresh_seen_at_ms)
         };
-        assert_eq!(refresh(), (0, NOW_MS));
+        assert_eq!(refresh(), (0, None));
         for (counter, at_ms) in [(1, NOW_MS + 1), (42, NOW_MS + 2), (7, NOW_MS)] {
-            writer.set_refresh_counter(device, counter, at_ms).unwrap();
-            assert_eq!(refresh(), (counter, at_ms));
+            writer.set_refresh_counter(device, counter).unwrap();
+            assert_eq!(refresh(), (counter, None));
+            writer.set_refresh_seen(device, at_ms).unwrap();
+            writer.set_refresh_seen(device, at_ms + 9).unwrap();
+            assert_eq!(refresh(), (counter, Some(at_ms)), "the first time counts");
         }
         let other = writer.device(actor(BEN).device).unwrap().unwrap();
         assert_eq!(other.refresh_counter, 0, "each device has its own");
         let nobody = fil_protocol::DeviceId::from([99; 16]);
-        assert!(matches!(writer.set_refresh_counter(nobody, 1, 1), Err(StoreError::Missing(_))));
+        assert!(matches!(writer.set_refresh_counter(nobody, 1), Err(StoreError::Missing(_))));
         assert!(writer.progress(device).unwrap().unwrap().active);
         writer.revoke_device(device, NOW_MS + 3).unwrap();
         writer.revoke_device(device, NOW_MS + 4).unwrap();

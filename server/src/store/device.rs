@@ -32,8 +32,9 @@ pub struct DeviceRow {
     pub revoked_at_ms: Option<u64>,
     /// How often its refresh token was rotated: the counter of the token that is valid now.
     pub refresh_counter: u64,
-    /// When it was last rotated (or made).
-    pub refresh_rotated_at_ms: u64,
+    /// When something that came with that token was first used; none while it was not. Its predecessor may still be
+    /// presented then.
+    pub refresh_seen_at_ms: Option<u64>,
 }
 
 /// How far a device's commands are.
@@ -66,9 +67,12 @@ pub trait WriteDevices {
     /// Adds a device, with refresh counter 0.
     fn create_device(&self, device: &NewDevice) -> Result<(), StoreError>;
 
-    /// Sets the refresh counter and when it was rotated, whatever they were: a device may be ahead of a restored backup.
-    /// What a counter means is [`crate::auth::refresh`]'s; here it is only kept.
-    fn set_refresh_counter(&self, device: DeviceId, counter: u64, at_ms: u64) -> Result<(), StoreError>;
+    /// Sets the refresh counter, whatever it was: a device may be ahead of a restored backup. Nothing that comes with it
+    /// was seen in use. What a counter means is [`crate::auth::refresh`]'s; here it is only kept.
+    fn set_refresh_counter(&self, device: DeviceId, counter: u64) -> Result<(), StoreError>;
+
+    /// Notes when something that came with the newest refresh token was first used; a second time changes nothing.
+    fn set_refresh_seen(&self, device: DeviceId, at_ms: u64) -> Result<(), StoreError>;
 
     /// Revokes the device; a second time changes nothing.
     fn revoke_device(&self, device: DeviceId, at_ms: u64) -> Result<(), StoreError>;

@@ -30,7 +30,14 @@ pub(super) const TABLES: &str = "
     CREATE INDEX device_revoked ON device (revoked_at_ms) WHERE revoked_at_ms IS NOT NULL;
 ";
 
-const COLUMNS: &str = "id, account, name, created_at_ms, revoked_at_ms, refresh_counter, refresh_rotated_at_ms";
+/// Version 2: not when a refresh token was issued, but when it was first seen in use.
+pub(super) const REFRESH_SEEN: &str = "
+    ALTER TABLE device ADD COLUMN refresh_seen_at_ms INTEGER;
+    UPDATE device SET refresh_seen_at_ms = refresh_rotated_at_ms;
+    ALTER TABLE device DROP COLUMN refresh_rotated_at_ms;
+";
+
+const COLUMNS: &str = "id, account, name, created_at_ms, revoked_at_ms, refresh_counter, refresh_seen_at_ms";
 
 impl ReadDevices for Organisation<'_> {
     fn device(&self, device: DeviceId) -> Result<Option<DeviceRow>, StoreError> {
@@ -78,8 +85,8 @@ impl ReadDevices for Organisation<'_> {
 impl WriteDevices for Organisation<'_> {
     fn create_device(&self, device: &NewDevice) -> Result<(), StoreError> {
         self.sql(
-            "INSERT INTO device (organisation, id, account, name, created_at_ms, refresh_counter, refresh_rotated_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, 0, ?5)",
+            "INSERT INTO device (organisation, id, account, name, created_at_ms, refresh_counter)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0)",
         )?
         .execute(params![
             self.number,
@@ -92,12 +99,22 @@ impl WriteDevices for Organisation<'_> {
         Ok(())
     }
 
-    fn set_refresh_counter(&self, device: DeviceId, counter: u64, at_ms: u64) -> Result<(), StoreError> {
+    fn set_refresh_counter(&self, device: DeviceId, counter: u64) -> Result<(), StoreError> {
         let rows = self
             .sql(
-                "UPDATE device SET refresh_counter = ?3, refresh_rotated_at_ms = ?4 WHERE organisation = ?1 AND id = ?2",
+                "UPDATE device SET refresh_counter = ?3, refresh_seen_at_ms = NULL WHERE organisation = ?1 AND id = ?2",
             )?
-            .execute(params![self.number, device.as_bytes(), int(counter), int(at_ms)])?;
+            .execute(params![self.number, device.as_bytes(), int(counter)])?;
+        found("device", rows)
+    }
+
+    fn set_refresh_seen(&self, device: DeviceId, at_ms: u64) -> Result<(), StoreError> {
+        let rows = self
+            .sql(
+                "UPDATE device SET refresh_seen_at_ms = coalesce(refresh_seen_at_ms, ?3)
+                 WHERE organisation = ?1 AND id = ?2",
+            )?
+            .execute(params![self.number, device.as_bytes(), int(at_ms)])?;
         found("device", rows)
     }
 
@@ -160,6 +177,6 @@ fn device_row(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
         created_at_ms: number(row, 3)?,
         revoked_at_ms: maybe_number(row, 4)?,
         refresh_counter: number(row, 5)?,
-        refresh_rotated_at_ms: number(row, 6)?,
+        refresh_seen_at_ms: maybe_number(row, 6)?,
     })
 }

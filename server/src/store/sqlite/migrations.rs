@@ -5,7 +5,7 @@
 //! is touched. Released migrations never change; a change is another migration.
 
 use fil_protocol::Epoch;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::{account, conversation, device, event, idempotency, invite, item, member, server, verdict};
 use crate::store::StoreError;
@@ -27,7 +27,7 @@ const VERSIONS: &[&[&str]] = &[
         verdict::TABLES,
         idempotency::TABLES,
     ],
-    &[item::MESSAGES_BY_TIME],
+    &[item::MESSAGES_BY_TIME, device::REFRESH_SEEN],
 ];
 
 /// The version that this build writes.
@@ -57,7 +57,7 @@ pub(super) fn run(connection: &mut Connection, first_epoch: Epoch) -> Result<(),
             return Ok(());
         };
         for statement in *statements {
-            transaction.execute_batch(statement)?;
+            transaction.execute_batch(statement).map_err(unfit)?;
         }
         if version == 0 {
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -65,5 +65,15 @@ pub(super) fn run(connection: &mut Connection, first_epoch: Epoch) -> Result<(),
         }
         transaction.pragma_update(None, "user_version", version + 1)?;
         transaction.commit()?;
+    }
+}
+
+/// A statement that every sound database of its version takes was refused: what is there is not what was written.
+fn unfit(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::Unknown | ErrorCode::ConstraintViolation) => {
+            StoreError::Damaged(format!("it does not take the update of this version: {error}"))
+        }
+        _ => error.into(),
     }
 }

@@ -128,7 +128,15 @@ fn refuse_untouched(path: &Path) -> Result<(), StoreError> {
     let look = || -> Result<u32, StoreError> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        migrations::check(&connection)
+        let version = migrations::check(&connection)?;
+        if (1..migrations::NEWEST).contains(&version) {
+            // An update rewrites much and cannot be taken back, so it is worth a look at every page: once per update.
+            let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if found != "ok" {
+                return Err(StoreError::Damaged(found));
+            }
+        }
+        Ok(version)
     };
     match look() {
         Err(error @ (StoreError::Damaged(_) | StoreError::NewerDatabase { .. })) => Err(error),

@@ -196,6 +196,8 @@ fn messages_are_found_by_their_index_after_the_migration() {
     let connection = Connection::open(&path).unwrap();
     let version_1 = "DROP INDEX item_message;
         CREATE UNIQUE INDEX item_message ON item (organisation, conversation, message) WHERE message IS NOT NULL;
+        ALTER TABLE device ADD COLUMN refresh_rotated_at_ms INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE device DROP COLUMN refresh_seen_at_ms;
         PRAGMA user_version = 1;";
     connection.execute_batch(version_1).unwrap();
     let store = SqliteStore::open(&path, epoch(9)).unwrap();

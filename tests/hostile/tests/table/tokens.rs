@@ -311,6 +311,8 @@ async fn a_replayed_refresh_token_ends_its_family_and_nobody_elses() {
     let mut neighbour = stage.socket_of(&stage.ben).await;
     let mut socket = stage.socket_of(&stage.ada).await;
     let next: Session = serde_json::from_str(&refresh(&stage, &stage.ada.refresh_token).await.text).unwrap();
+    // The successor has arrived: it is in use.
+    assert_eq!(stage.ask(&Ask::get("/api/v1/me").bearer(&next.access_token)).await.status, 200);
     assert_eq!(refresh(&stage, &stage.ada.refresh_token).await.refusal(), "401 device_revoked");
     assert_eq!(socket.end().await, "device_revoked 4401");
     for token in [&next.refresh_token, &stage.ada.refresh_token] {
