@@ -6,7 +6,6 @@
 //! still serves, and keeping it is tried again before the next refresh. An answer that was lost is no harm: the server
 //! gives the same successor for a minute.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,33 +16,9 @@ use tokio::task;
 use tokio::time::Instant;
 
 use crate::address::ServerAddress;
+use crate::grant::{Access, Grant, Next};
 use crate::http::{Http, HttpError};
 use crate::tokens::{TokenError, TokenStore};
-
-/// No access token is believed to be good for longer.
-const LIFE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// A token is not renewed sooner than this after it came.
-const RENEW_MIN: Duration = Duration::from_millis(50);
-
-/// A token that is good for less than this is not used for a new request.
-const SPARE: Duration = Duration::from_secs(20);
-
-/// An access token.
-#[derive(Clone)]
-pub(crate) struct Access {
-    /// Sent as `Authorization: Bearer …`.
-    pub(crate) token: String,
-    /// When it is no longer good.
-    pub(crate) good_until: Instant,
-    /// When a connection should get another one: at four fifths of its life.
-    pub(crate) renew_at: Instant,
-}
-
-impl fmt::Debug for Access {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Access").field("good_until", &self.good_until).finish_non_exhaustive()
-    }
-}
 
 /// Why there is no access token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,32 +47,15 @@ pub(crate) struct Auth {
     http: Http,
     server: ServerAddress,
     tokens: Arc<dyn TokenStore>,
-    held: Mutex<Held>,
-}
-
-#[derive(Default)]
-struct Held {
-    access: Option<Access>,
-    /// The newest refresh token, once it was read or received.
-    refresh: Option<String>,
-    /// Whether `refresh` is still to be kept durably.
-    unkept: bool,
-}
-
-impl fmt::Debug for Held {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Held")
-            .field("access", &self.access)
-            .field("unkept", &self.unkept)
-            .finish_non_exhaustive()
-    }
+    grant: Mutex<Grant>,
+    /// When the grant's clock began.
+    started: Instant,
 }
 
 impl Auth {
     /// The session whose refresh token `tokens` holds.
     pub(crate) fn new(http: Http, server: ServerAddress, tokens: Arc<dyn TokenStore>) -> Self {
-        Self { http, server, tokens, held: Mutex::default() }
+        Self { http, server, tokens, grant: Mutex::default(), started: Instant::now() }
     }
 
     /// The server.
@@ -115,36 +73,41 @@ impl Auth {
         &self.tokens
     }
 
-    /// Takes the access token that came with signing in. Its refresh token is kept already.
+    /// The moment at which the grant's clock shows this.
+    pub(crate) fn instant(&self, ms: u64) -> Instant {
+        self.started + Duration::from_millis(ms)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Takes the tokens that came with signing in. The refresh token is kept already.
     pub(crate) async fn begin(&self, session: &Session) {
-        let mut held = self.held.lock().await;
-        held.refresh = Some(session.refresh_token.clone());
-        held.access = Some(access_of(session));
-        held.unkept = false;
+        self.grant.lock().await.begin(self.now_ms(), session);
     }
 
     /// An access token, refreshed if need be.
     pub(crate) async fn access(&self) -> Result<Access, AuthError> {
-        let mut held = self.held.lock().await;
-        match &held.access {
-            Some(access) if Instant::now() + SPARE < access.good_until => Ok(access.clone()),
-            _ => self.refresh(&mut held).await,
+        let mut grant = self.grant.lock().await;
+        match grant.access(self.now_ms()) {
+            Some(access) => Ok(access.clone()),
+            None => self.refresh(&mut grant).await,
         }
     }
 
     /// Another access token than this one, which the server refused or which is about to end.
     pub(crate) async fn access_after(&self, refused: &str) -> Result<Access, AuthError> {
-        let mut held = self.held.lock().await;
-        match &held.access {
-            Some(access) if access.token != refused => Ok(access.clone()),
-            _ => self.refresh(&mut held).await,
+        let mut grant = self.grant.lock().await;
+        match grant.access_after(refused) {
+            Some(access) => Ok(access.clone()),
+            None => self.refresh(&mut grant).await,
         }
     }
 
     /// The server says that this access token has expired, whatever the clock here says.
     pub(crate) async fn forget_access(&self, expired: &str) {
-        let mut held = self.held.lock().await;
-        held.access.take_if(|access| access.token == expired);
+        self.grant.lock().await.forget_access(expired);
     }
 
     /// Sends a request with an access token, and once more with another one if the server says that it has expired.
@@ -163,23 +126,21 @@ impl Auth {
         }
     }
 
-    async fn refresh(&self, held: &mut Held) -> Result<Access, AuthError> {
-        if held.unkept {
-            self.keep(held).await?;
+    async fn refresh(&self, grant: &mut Grant) -> Result<Access, AuthError> {
+        loop {
+            match grant.next() {
+                Next::Keep(token) => self.keep(grant, token).await?,
+                Next::Load => grant.loaded(self.load().await?),
+                Next::Present(token) => {
+                    let session = self.http.refresh(&self.server, &token).await.map_err(into_auth_error)?;
+                    let access = grant.granted(self.now_ms(), &session);
+                    if let Err(error) = self.keep(grant, session.refresh_token).await {
+                        tracing::warn!(%error, "the successor of the refresh token is not kept yet");
+                    }
+                    return Ok(access);
+                }
+            }
         }
-        let token = match &held.refresh {
-            Some(token) => token.clone(),
-            None => self.load().await?,
-        };
-        let session = self.http.refresh(&self.server, &token).await.map_err(into_auth_error)?;
-        let access = access_of(&session);
-        held.refresh = Some(session.refresh_token);
-        held.access = Some(access.clone());
-        held.unkept = true;
-        if let Err(error) = self.keep(held).await {
-            tracing::warn!(%error, "the successor of the refresh token is not kept yet");
-        }
-        Ok(access)
     }
 
     async fn load(&self) -> Result<String, AuthError> {
@@ -190,11 +151,10 @@ impl Auth {
         })
     }
 
-    async fn keep(&self, held: &mut Held) -> Result<(), AuthError> {
-        let Some(token) = held.refresh.clone() else { return Ok(()) };
+    async fn keep(&self, grant: &mut Grant, token: String) -> Result<(), AuthError> {
         let tokens = Arc::clone(&self.tokens);
         blocking(move || tokens.save(&token)).await?;
-        held.unkept = false;
+        grant.kept();
         Ok(())
     }
 }
@@ -208,14 +168,6 @@ async fn blocking<T: Send + 'static>(
         Ok(answer) => answer.map_err(|error| later(error.to_string())),
         Err(_) => Err(later("the call to the place for tokens was interrupted".to_owned())),
     }
-}
-
-fn access_of(session: &Session) -> Access {
-    let now = Instant::now();
-    // Whatever the server says: no clock overflows, and nobody renews without end.
-    let life = Duration::from_millis(session.access_expires_in_ms).min(LIFE_MAX);
-    let renew_at = now + (life * 4 / 5).max(RENEW_MIN);
-    Access { token: session.access_token.clone(), good_until: now + life, renew_at }
 }
 
 fn into_auth_error(error: HttpError) -> AuthError {
@@ -289,8 +241,8 @@ mod tests {
     #[tokio::test]
     async fn a_successor_is_kept_before_it_is_used() {
         let (auth, fake, memory) = auth(vec![session("r1", "a1", 600_000), session("r2", "a2", 600_000)]).await;
-        let load = auth.load().await.unwrap();
-        auth.held.lock().await.refresh = Some(load);
+        let kept = auth.load().await.unwrap();
+        auth.grant.lock().await.loaded(kept);
         memory.broken.store(true, Ordering::Relaxed);
         assert_eq!(auth.access().await.unwrap().token, "a1");
         assert!(matches!(auth.access_after("a1").await, Err(AuthError::Later(_))));

@@ -5,8 +5,9 @@
 //! | [`bridge`] | the public API: requests, responses, updates | everything below |
 //! | `driver` | the one loop: requests, socket, timer in; session steps out | below |
 //! | `views` | rows of the databases as records for a screen | `store` |
-//! | `socket`, `http`, `auth`, `tls` | the network and its tokens | `tokens`, `address` |
-//! | `profile`, `tokens`, `private_file` | what lies in a profile's folder beside the databases | |
+//! | `socket`, `http`, `auth`, `tls` | the network and its tokens | `grant`, `tokens`, `address` |
+//! | [`grant`] | the tokens of a device as a machine | nothing |
+//! | [`profile`], `tokens`, `private_file` | what lies in a profile's folder beside the databases | |
 //! | `session` | engine and store as one synchronous machine | `store`, the engine |
 //! | `store` | the two databases; all SQL is here | |
 #![warn(missing_docs)]
@@ -20,9 +21,10 @@ mod driver;
 mod failure;
 #[cfg(test)]
 mod fake;
+pub mod grant;
 mod http;
 mod private_file;
-mod profile;
+pub mod profile;
 mod readers;
 pub mod session;
 mod socket;

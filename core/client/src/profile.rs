@@ -68,14 +68,14 @@ impl Record {
 
 /// A profile's folder, locked for as long as this lives.
 #[derive(Debug)]
-pub(crate) struct ProfileFolder {
+pub struct ProfileFolder {
     path: PathBuf,
     _lock: File,
 }
 
 impl ProfileFolder {
     /// Opens and locks a profile's folder, making it if need be.
-    pub(crate) fn open(data: &Path, name: &str) -> Result<Self, Failure> {
+    pub fn open(data: &Path, name: &str) -> Result<Self, Failure> {
         text::check_handle(name).map_err(|_| failure(FailureKind::Invalid, "a profile is named like a handle"))?;
         if is_no_folder_on_windows(name) {
             return Err(failure(FailureKind::Invalid, "a system keeps this name for itself, choose another"));
@@ -98,7 +98,7 @@ impl ProfileFolder {
     }
 
     /// The folder with the databases.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use fil_engine::connection::Phase;
-use fil_engine::engine::Status;
+use fil_engine::engine::{Held, Status};
 use fil_engine::jitter::Jitter;
 use fil_engine::outbox::{self, RowId};
 use fil_engine::{Action, Change, Engine, Input, Now};
@@ -158,6 +158,11 @@ impl Session {
         self.engine.deadline()
     }
 
+    /// What the engine holds in memory at the moment.
+    pub fn held(&self) -> Held {
+        self.engine.held()
+    }
+
     /// What the screen says about the connection.
     pub fn status(&self) -> Status {
         self.engine.status()
@@ -217,6 +222,16 @@ impl Session {
     /// A reader of both databases.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         self.store.reader()
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Session")
+            .field("engine", &self.engine)
+            .field("stale", &self.stale)
+            .finish_non_exhaustive()
     }
 }
 

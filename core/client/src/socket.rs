@@ -24,7 +24,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
-use crate::auth::{Access, Auth, AuthError};
+use crate::auth::{Auth, AuthError};
+use crate::grant::Access;
 use crate::http::{HttpError, decode_refusal};
 
 /// How long the connection may take to stand, from the name's look-up to the server's switch of protocols.
@@ -178,7 +179,7 @@ async fn write(
 
 /// Sends another token well before each ends. Without one the server ends the connection, and the next attempt says why.
 async fn renew(auth: Arc<Auth>, mut access: Access, frames: mpsc::WeakSender<ClientFrame>) {
-    sleep_until(access.renew_at).await;
+    sleep_until(auth.instant(access.renew_at_ms)).await;
     // Even a renewal that comes late, after sleep or on a busy machine, may be in time: the server decides.
     loop {
         match auth.access_after(&access.token).await {
@@ -189,7 +190,7 @@ async fn renew(auth: Arc<Auth>, mut access: Access, frames: mpsc::WeakSender<Cli
                 }
                 drop(frames);
                 access = newer;
-                sleep_until(access.renew_at).await;
+                sleep_until(auth.instant(access.renew_at_ms)).await;
             }
             Err(AuthError::Later(error)) => {
                 tracing::debug!(%error, "the token is renewed later");

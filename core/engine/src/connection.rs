@@ -105,13 +105,23 @@ pub struct Connection {
     /// When an unanswered ping, or an unanswered command, makes the connection dead.
     dead_ms: Option<u64>,
     pinged: bool,
+    /// It began anew since it was last stable.
+    began_anew: bool,
 }
 
 impl Connection {
     /// A connection that is due at once.
     pub fn new(monotonic_ms: u64) -> Self {
         let phase = Phase::Waiting { until_ms: monotonic_ms };
-        Self { phase, attempts: 0, stable_since_ms: None, heard_ms: monotonic_ms, dead_ms: None, pinged: false }
+        Self {
+            phase,
+            attempts: 0,
+            stable_since_ms: None,
+            heard_ms: monotonic_ms,
+            dead_ms: None,
+            pinged: false,
+            began_anew: false,
+        }
     }
 
     /// Where it stands.
@@ -201,7 +211,7 @@ impl Connection {
         self.dead_ms = None;
         self.pinged = false;
         if self.stable_since_ms.is_some_and(|since_ms| now_ms >= since_ms + STABLE_MS) {
-            self.attempts = 0;
+            self.calm_down();
         }
     }
 
@@ -237,7 +247,7 @@ impl Connection {
         }
         let stable = self.stable_since_ms.is_some_and(|since_ms| now_ms >= since_ms + STABLE_MS);
         if stable {
-            self.attempts = 0;
+            self.calm_down();
         }
         match error.map(|error| (error.code, error.code.class())) {
             Some((ErrorCode::AccountDisabled, _)) => self.stop(StopReason::AccountDisabled),
@@ -246,6 +256,20 @@ impl Connection {
             Some((_, Class::Update)) => self.stop(StopReason::UpdateApp),
             _ => self.wait(now_ms, error.and_then(|error| error.retry_after_ms).unwrap_or(0), jitter),
         }
+    }
+
+    /// Another `hello` is needed though nothing failed: the device's numbers begin again. The next attempt is made soon,
+    /// but only once before the connection is stable: a server that asks for it again and again is not hammered.
+    pub fn begin_anew(&mut self, now_ms: u64, jitter: &mut Jitter) {
+        self.disconnected(now_ms, None, jitter);
+        if matches!(self.phase, Phase::Waiting { .. }) && !std::mem::replace(&mut self.began_anew, true) {
+            self.phase = Phase::Waiting { until_ms: now_ms + DELAY_MS_MIN };
+        }
+    }
+
+    fn calm_down(&mut self) {
+        self.attempts = 0;
+        self.began_anew = false;
     }
 
     fn stop(&mut self, reason: StopReason) {
@@ -322,6 +346,21 @@ mod tests {
         connection.caught_up(now_ms, true);
         connection.disconnected(now_ms + STABLE_MS, None, jitter);
         assert!(connection.deadline().unwrap() <= now_ms + STABLE_MS + FIRST_DELAY_MS);
+    }
+
+    /// A new generation of numbers needs another hello: at once the first time, after the usual wait from then on.
+    #[test]
+    fn beginning_anew_is_quick_once() {
+        let jitter = &mut Jitter::new(11);
+        let mut connection = open(0, jitter);
+        connection.begin_anew(0, jitter);
+        assert_eq!(connection.deadline(), Some(DELAY_MS_MIN));
+        let waits = (0..20).map(|_| {
+            connection.phase = Phase::Open { caught_up: false };
+            connection.begin_anew(0, jitter);
+            connection.deadline().unwrap()
+        });
+        assert!(waits.max() > Some(DELAY_MS_MIN), "a server that asks for it for ever is hammered");
     }
 
     #[test]

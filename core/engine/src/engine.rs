@@ -41,6 +41,21 @@ pub struct Status {
     pub sync_trouble: bool,
 }
 
+/// What an engine holds in memory that could grow, and is bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Commands that wait: at most [`outbox::ROWS_MAX`].
+    pub rows: usize,
+    /// Those of them that wait for a conversation that a restored server does not have yet.
+    pub awaiting: usize,
+    /// Commands under way without a verdict: at most [`fil_protocol::limits::COMMANDS_IN_FLIGHT_MAX`].
+    pub in_flight: usize,
+    /// Pulls under way: at most [`crate::sync::PULLS_MAX`] and the one of the account stream.
+    pub pulls: usize,
+    /// The most pushes of one conversation that wait for those before them: at most [`crate::sync::HELD_MAX`].
+    pub pushes: usize,
+}
+
 /// The engine of one signed-in account.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -84,6 +99,17 @@ impl Engine {
             waiting: self.outbox.waiting(),
             outbox_stuck: self.outbox.failing_since_ms().is_some_and(|since_ms| self.wall_ms > since_ms + STUCK_MS),
             sync_trouble: self.sync.is_in_trouble(),
+        }
+    }
+
+    /// What is held in memory at the moment.
+    pub fn held(&self) -> Held {
+        Held {
+            rows: self.outbox.waiting(),
+            awaiting: self.outbox.awaiting(),
+            in_flight: self.outbox.in_flight(),
+            pulls: self.sync.pulls(),
+            pushes: self.sync.held_max(),
         }
     }
 
@@ -297,7 +323,9 @@ impl Engine {
     fn begun(&mut self, now: Now, begun: Begun, actions: &mut Vec<Action>) {
         if begun == Begun::NeedsHello {
             actions.push(Action::Close);
-            self.disconnect(now, None, actions);
+            self.connection.begin_anew(now.monotonic_ms, &mut self.jitter);
+            self.lose(now, false);
+            actions.push(Action::Tell(Change::Status));
         }
     }
 }

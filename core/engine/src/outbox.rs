@@ -49,8 +49,10 @@ pub struct Row {
     pub row: RowId,
     /// Its number, from the first transmission on.
     pub no: Option<u64>,
-    /// What it asks for; immutable once it has a number.
+    /// What it asks for; immutable once it was transmitted.
     pub command: Command,
+    /// Whether it was ever transmitted, under this number or in an earlier generation: the server may have applied it.
+    pub transmitted: bool,
 }
 
 /// The machine.
@@ -150,7 +152,17 @@ impl Outbox {
         self.rows.iter().any(|known| known.row == row)
     }
 
-    /// Whether commands were transmitted whose verdicts have not come.
+    /// How many commands wait until whoever began their conversation brings it back to a restored server.
+    pub fn awaiting(&self) -> usize {
+        self.rows.iter().filter(|row| row.no.is_none() && self.awaits(row)).count()
+    }
+
+    /// How many commands were transmitted whose verdicts have not come.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Whether there are any.
     pub fn is_in_flight(&self) -> bool {
         self.in_flight > 0
     }
@@ -174,7 +186,7 @@ impl Outbox {
             Fold::Nothing => {
                 let inserted = StoreAction::InsertCommand { row, command: command.clone(), wall_ms: now.wall_ms };
                 actions.push(Action::Store(inserted));
-                self.rows.push_back(Row { row, no: None, command });
+                self.rows.push_back(Row { row, no: None, command, transmitted: false });
                 self.transmit(actions);
             }
         }
@@ -191,7 +203,7 @@ impl Outbox {
             _ => return Fold::Nothing,
         };
         let unsent = |row: &Row| {
-            row.no.is_none() && matches!(&row.command, Command::SendMessage { message: id, .. } if *id == message)
+            !row.transmitted && matches!(&row.command, Command::SendMessage { message: id, .. } if *id == message)
         };
         let Some(row) = self.rows.iter_mut().find(|row| unsent(row)) else { return Fold::Nothing };
         match edited {
@@ -413,7 +425,7 @@ impl Outbox {
     /// Changes to a rejected message that were not transmitted yet go with it.
     fn drop_dependents(&mut self, conversation: ConversationId, message: MessageId, actions: &mut Vec<Action>) {
         self.rows.retain(|row| {
-            let depends = row.no.is_none()
+            let depends = !row.transmitted
                 && row.command.conversation() == conversation
                 && row.command.message() == Some(message);
             if depends {
@@ -437,7 +449,7 @@ impl Outbox {
                 Some(no) => no,
                 None => {
                     self.last_no += 1;
-                    row.no = Some(self.last_no);
+                    (row.no, row.transmitted) = (Some(self.last_no), true);
                     actions.push(Action::Store(StoreAction::NumberCommand { row: row.row, no: self.last_no }));
                     self.last_no
                 }
@@ -548,7 +560,7 @@ mod tests {
         let rows = (1..=320u64).map(|number| {
             let message = MessageId::from_parts(number, &[0; 10]);
             let command = Command::SendMessage { conversation, message, text: "text".into(), composed_at_ms: 0 };
-            Row { row: RowId(number as i64), no: None, command }
+            Row { row: RowId(number as i64), no: None, command, transmitted: false }
         });
         let kept = Kept { generation, epoch: None, last_no: 0, acknowledged: 0, rows: rows.collect() };
         let mut outbox = Outbox::new(kept);

@@ -31,6 +31,8 @@ pub use local::command::{State as CommandState, Written};
 use local::{command, device, draft, read_mark};
 pub use read::projection::Projection;
 
+pub use crate::views::bubbles::{Bubble, Mark};
+
 /// The versions that this build writes: of `local.db`, and of `cache.db`.
 pub const VERSIONS: (i64, i64) = (local::MIGRATIONS.len() as i64, cache::MIGRATIONS.len() as i64);
 

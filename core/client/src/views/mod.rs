@@ -3,6 +3,7 @@
 //! A view is a function of one moment of the two databases and of who is signed in. It holds nothing between two
 //! requests, so there is nothing that could be out of date.
 
+pub(crate) mod bubbles;
 mod conversations;
 mod overlay;
 mod people;

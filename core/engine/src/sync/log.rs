@@ -9,12 +9,15 @@ use fil_protocol::{Event, Seq};
 
 /// How long a gap may close by itself, in milliseconds.
 pub(super) const GAP_MS: u64 = 300;
-/// How many events are held. Beyond it the newest are dropped: the pull brings them.
-const HELD_MAX: usize = 256;
+/// How many events of one conversation are held. Beyond it the newest are dropped: the pull brings them.
+pub const HELD_MAX: usize = 256;
 
 /// The place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
+    /// Whether the server has said that the account is a member: in the account stream, or by naming the head. Until
+    /// then nothing is missing and nothing is applied: a copy of a push may come after the conversation was taken away.
+    pub(super) followed: bool,
     /// The last event that is stored here; none if nothing is.
     pub(super) cursor: Option<Seq>,
     /// The newest event known of.
@@ -40,12 +43,22 @@ pub(super) struct Pull {
 impl Log {
     /// A log whose events up to the cursor are stored.
     pub(super) fn stored(cursor: Seq) -> Self {
-        Self { cursor: Some(cursor), head: cursor, ..Self::default() }
+        Self { followed: true, cursor: Some(cursor), head: cursor, ..Self::default() }
+    }
+
+    /// How many pushes wait for those before them.
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// A log of which nothing is stored, of a conversation that the account is a member of.
+    pub(super) fn named() -> Self {
+        Self { followed: true, ..Self::default() }
     }
 
     /// Whether something is missing.
     pub(super) fn is_behind(&self) -> bool {
-        self.cursor.is_none_or(|cursor| cursor < self.head)
+        self.followed && self.cursor.is_none_or(|cursor| cursor < self.head)
     }
 
     /// The answer to a pull came. One that was given up in the meantime is an answer too.
@@ -93,9 +106,18 @@ impl Log {
         self.take_ready()
     }
 
+    /// The account is a member. Answers the events that were held for that.
+    pub(super) fn follow(&mut self) -> Vec<Event> {
+        self.followed = true;
+        self.take_ready()
+    }
+
     /// Takes what follows the cursor, and moves it.
     fn take_ready(&mut self) -> Vec<Event> {
         let mut ready = Vec::new();
+        if !self.followed {
+            return ready;
+        }
         let mut next = self.cursor.unwrap_or(Seq::ZERO).next();
         while let Some(event) = self.held.remove(&next) {
             self.cursor = Some(next);
@@ -145,7 +167,9 @@ mod tests {
     #[test]
     fn the_first_event_of_a_new_conversation_needs_no_pull() {
         let mut log = Log::default();
-        assert_eq!(seqs(&log.push(0, event(1))), [1]);
+        assert_eq!(seqs(&log.push(0, event(1))), [0u64; 0], "whose it is nobody has said yet");
+        assert!(!log.is_behind());
+        assert_eq!(seqs(&log.follow()), [1]);
         assert!(!log.is_behind());
     }
 

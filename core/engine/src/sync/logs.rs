@@ -12,6 +12,10 @@ use fil_protocol::{ConversationId, Seq};
 
 use super::log::{Log, Pull};
 
+/// Conversations whose pushes are held although nobody has said that the account is a member. Pushes of further ones are
+/// dropped: when it turns out that it is, they are pulled.
+const STRANGERS_MAX: usize = 16;
+
 /// The logs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Logs {
@@ -29,7 +33,7 @@ pub(super) struct Logs {
 impl Logs {
     /// Logs whose events up to their cursors are stored.
     pub(super) fn stored(cursors: impl IntoIterator<Item = (ConversationId, Option<Seq>)>) -> Self {
-        let log = |cursor: Option<Seq>| cursor.map_or_else(Log::default, Log::stored);
+        let log = |cursor: Option<Seq>| cursor.map_or_else(Log::named, Log::stored);
         let logs: BTreeMap<_, _> = cursors.into_iter().map(|(id, cursor)| (id, log(cursor))).collect();
         let behind = logs.values().filter(|log| log.is_behind()).count();
         Self { logs, behind, ..Self::default() }
@@ -59,8 +63,14 @@ impl Logs {
         *self = Self::default();
     }
 
+    /// Whether there is room for a push of this conversation: it is known, or not too many unknown ones are held.
+    pub(super) fn have_room_for(&self, id: ConversationId) -> bool {
+        self.logs.contains_key(&id) || self.logs.values().filter(|log| !log.followed).count() < STRANGERS_MAX
+    }
+
     /// What was under way in any of them will not come.
     pub(super) fn disconnected(&mut self) {
+        self.logs.retain(|_, log| log.followed);
         self.logs.values_mut().for_each(Log::disconnected);
         self.pulled.clear();
         self.due.clear();
@@ -82,9 +92,19 @@ impl Logs {
         self.logs.keys().copied()
     }
 
+    /// Those that something is missing in.
+    pub(super) fn behind(&self) -> Vec<ConversationId> {
+        self.logs.iter().filter(|(_, log)| log.is_behind()).map(|(id, _)| *id).collect()
+    }
+
     /// Whether nothing is missing in any.
     pub(super) fn are_caught_up(&self) -> bool {
         self.behind == 0
+    }
+
+    /// The most pushes that one of them holds.
+    pub(super) fn held_max(&self) -> usize {
+        self.logs.values().map(Log::held).max().unwrap_or(0)
     }
 
     /// Requests under way.
@@ -163,7 +183,7 @@ mod tests {
         for now_ms in 0..5_000 {
             let which = id(random(12));
             match random(7) {
-                0 => logs.change(which, |log| log.head = Seq(random(20))),
+                0 => logs.change(which, |log| (log.head, log.followed) = (Seq(random(20)), random(8) > 0)),
                 1 => logs.change(which, |log| log.due_ms = Some(now_ms + random(50))),
                 2 => logs.change(which, |log| log.rank = now_ms),
                 3 => drop(logs.change_known(which, |log| log.jump(Seq(random(20))))),

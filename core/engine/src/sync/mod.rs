@@ -20,6 +20,7 @@ use fil_protocol::{
 
 use crate::action::{Action, Change, StoreAction};
 use breaker::{Allowed, Breaker};
+pub use log::HELD_MAX;
 use log::Pull;
 use logs::Logs;
 
@@ -150,6 +151,11 @@ impl Sync {
         self.promised = welcome.horizon;
         self.account.head = welcome.account_rev;
         self.heads(now_ms, &welcome.heads);
+        // A head that came after its conversation was taken away leaves a log that the server will never name again.
+        // Asked for, it is refused and forgotten; waited for, it would keep the client from being caught up for ever.
+        for conversation in self.logs.behind() {
+            self.logs.change(conversation, |log| log.due_ms = log.due_ms.or(Some(now_ms)));
+        }
     }
 
     fn reset(&mut self, epoch: Epoch, actions: &mut Vec<Action>) {
@@ -167,6 +173,7 @@ impl Sync {
         self.last_rank += heads.len() as u64;
         for (place, head) in heads.iter().enumerate() {
             self.logs.change(head.conversation, |log| {
+                log.followed = true;
                 log.rank = self.last_rank - place as u64;
                 log.head = log.head.max(head.seq);
                 if log.is_behind() {
@@ -186,8 +193,12 @@ impl Sync {
         self.heads(now_ms, heads);
     }
 
-    /// A push came.
+    /// A push came. Of a conversation that nobody has named yet it is held: the account stream says in the same moment
+    /// whether the account is a member, or it is a copy that comes after the conversation was taken away.
     pub fn pushed(&mut self, now_ms: u64, conversation: ConversationId, event: Event, actions: &mut Vec<Action>) {
+        if !self.logs.have_room_for(conversation) {
+            return;
+        }
         self.last_rank += 1;
         let rank = self.last_rank;
         let ready = self.logs.change(conversation, |log| {
@@ -293,25 +304,39 @@ impl Sync {
                 AccountEntry::Unknown(_) => None,
             })
             .collect();
-        self.follow(now_ms, changes.full, &known, actions);
+        let ready = self.follow(now_ms, changes.full, &known, actions);
         actions.push(Action::Store(StoreAction::ApplyAccount(changes)));
+        for (conversation, events) in ready {
+            self.apply(conversation, events, actions);
+        }
         actions.push(Action::Tell(Change::Conversations));
         known
     }
 
     /// Begins to follow the conversations that the account stream names, and forgets those that it takes away.
-    fn follow(&mut self, now_ms: u64, full: bool, entries: &[KnownAccountEntry], actions: &mut Vec<Action>) {
+    /// Answers events that were held until it was known that they are meant for this account.
+    fn follow(
+        &mut self,
+        now_ms: u64,
+        full: bool,
+        entries: &[KnownAccountEntry],
+        actions: &mut Vec<Action>,
+    ) -> Vec<(ConversationId, Vec<Event>)> {
+        let mut ready = Vec::new();
         let mut gone: Vec<ConversationId> = Vec::new();
         let mut kept: BTreeSet<ConversationId> = BTreeSet::new();
         for KnownAccountEntry::Conversation(entry) in entries {
             if entry.member {
                 kept.insert(entry.conversation);
-                self.logs.change(entry.conversation, |log| {
+                let held = self.logs.change(entry.conversation, |log| {
+                    let held = log.follow();
                     if log.cursor.is_none() {
                         // Its first event is usually pushed in the same moment.
                         log.due_ms.get_or_insert(now_ms + log::GAP_MS);
                     }
+                    held
                 });
+                ready.push((entry.conversation, held));
             } else {
                 gone.push(entry.conversation);
             }
@@ -322,6 +347,7 @@ impl Sync {
         for conversation in gone {
             self.forget(conversation, actions);
         }
+        ready
     }
 
     /// The conversation no longer exists for this account.
@@ -389,7 +415,8 @@ impl Sync {
         }
     }
 
-    fn pulls(&self) -> usize {
+    /// How many requests are under way.
+    pub fn pulls(&self) -> usize {
         let account = usize::from(self.account.pull.is_some());
         account + self.logs.pulls().len()
     }
@@ -436,6 +463,11 @@ impl Sync {
         account.pull = Some(Pull { request: self.last_request, until_ms: now_ms + PULL_MS_MAX });
         let (request, stream) = (self.last_request, Stream::Account);
         actions.push(Action::Send(ClientFrame::Pull { request, stream, after }));
+    }
+
+    /// The most pushes of one conversation that are held.
+    pub fn held_max(&self) -> usize {
+        self.logs.held_max()
     }
 
     /// Whether an answer is under way, behind which everything else on the line has to wait.

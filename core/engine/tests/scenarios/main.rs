@@ -78,6 +78,10 @@ scenarios! {
     read_marks_wait_until_caught_up
     /// Row 37: a conversation that was taken away leaves no trace.
     a_lost_membership_leaves_no_trace
+    /// A message that has lost its number to a new generation may have been applied: its deletion queues behind it.
+    what_was_transmitted_is_not_taken_back
+    /// Found by the simulation (seed 958): a late push of a conversation that is gone kept the client catching up for ever.
+    a_push_after_the_end_is_not_waited_for
     /// The conversation on screen goes first, the others newest first, four at a time.
     pulls_follow_the_person
 }

@@ -99,7 +99,7 @@ fn journal(words: &Words<'_>) -> Vec<Row> {
     let row = |(at, (name, row)): (usize, (&str, u64))| {
         let words = Words { plain: vec!["send", place, name], named: BTreeMap::new() };
         let no = (first > 0).then_some(first + at as u64);
-        Row { row: RowId(row as i64), no, command: command("send", &words, 1) }
+        Row { row: RowId(row as i64), no, command: command("send", &words, 1), transmitted: true }
     };
     words.list("rows").into_iter().enumerate().map(row).collect()
 }

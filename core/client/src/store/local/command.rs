@@ -28,14 +28,17 @@ macro_rules! table {
 }
 pub(super) use table;
 
-// Version 2: what a screen draws is found without reading a week of journal.
-macro_rules! indexes {
+// Version 2: what a screen draws is found without reading a week of journal; and whether a command was ever transmitted
+// is known even when a new generation has taken its number.
+macro_rules! additions {
     () => {
-        "CREATE INDEX command_open ON command (conversation, row) WHERE state <> 'settled';
+        "ALTER TABLE command ADD COLUMN transmitted INTEGER NOT NULL DEFAULT 0;
+        UPDATE command SET transmitted = no IS NOT NULL OR state <> 'waiting';
+        CREATE INDEX command_open ON command (conversation, row) WHERE state <> 'settled';
         CREATE INDEX command_settled ON command (conversation, seq) WHERE state = 'settled';"
     };
 }
-pub(super) use indexes;
+pub(super) use additions;
 
 /// Where a command stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +71,7 @@ pub struct Written {
 }
 
 /// The columns that [`Written::read`] takes.
-pub(crate) const WRITTEN: &str = "row, state, body, written_at_ms, no, reason, seq";
+pub(crate) const WRITTEN: &str = "row, state, body, written_at_ms, transmitted, reason, seq";
 
 impl Written {
     /// Reads a row selected with [`WRITTEN`].
@@ -83,7 +86,7 @@ impl Written {
             state,
             command: from_json(row, 2)?,
             written_at_ms: row.get(3)?,
-            transmitted: row.get::<_, Option<u64>>(4)?.is_some(),
+            transmitted: row.get(4)?,
         })
     }
 }
@@ -100,11 +103,10 @@ fn to_json<T: serde::Serialize>(value: &T) -> String {
 
 /// The rows that wait, those with a number first, by number.
 pub(crate) fn waiting(db: &Connection) -> rusqlite::Result<Vec<Row>> {
-    let sql = "SELECT row, no, body FROM main.command WHERE state <> 'settled' AND state = 'waiting'
+    let sql = "SELECT row, no, body, transmitted FROM main.command WHERE state <> 'settled' AND state = 'waiting'
                ORDER BY no IS NULL, no, row";
     let mut statement = db.prepare(sql)?;
-    let rows = statement
-        .query_map([], |row| Ok(Row { row: RowId(row.get(0)?), no: row.get(1)?, command: from_json(row, 2)? }))?;
+    let rows = statement.query_map([], engine_row)?;
     rows.collect()
 }
 
@@ -116,11 +118,16 @@ pub(crate) fn last_row(db: &Connection) -> rusqlite::Result<RowId> {
 
 /// The journal rows with a higher number than this, and those of earlier generations, by row.
 pub(crate) fn journal(db: &Connection, after: u64) -> rusqlite::Result<Vec<Row>> {
-    let sql = "SELECT row, no, body FROM main.command WHERE state = 'settled' AND (no > ? OR no IS NULL) ORDER BY row";
+    let sql = "SELECT row, no, body, transmitted FROM main.command
+               WHERE state = 'settled' AND (no > ? OR no IS NULL) ORDER BY row";
     let mut statement = db.prepare(sql)?;
-    let rows = statement
-        .query_map([after], |row| Ok(Row { row: RowId(row.get(0)?), no: row.get(1)?, command: from_json(row, 2)? }))?;
+    let rows = statement.query_map([after], engine_row)?;
     rows.collect()
+}
+
+/// A row as the engine's outbox has it: number, command, whether it was transmitted.
+fn engine_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row { row: RowId(row.get(0)?), no: row.get(1)?, command: from_json(row, 2)?, transmitted: row.get(3)? })
 }
 
 pub(crate) fn insert(db: &Connection, row: RowId, command: &Command, wall_ms: u64) -> rusqlite::Result<()> {
@@ -143,7 +150,9 @@ pub(crate) fn remove(db: &Connection, row: RowId) -> rusqlite::Result<()> {
 }
 
 pub(crate) fn number(db: &Connection, row: RowId, no: u64) -> rusqlite::Result<()> {
-    db.prepare_cached("UPDATE main.command SET no = ? WHERE row = ?")?.execute(params![no, row.0]).map(drop)
+    db.prepare_cached("UPDATE main.command SET no = ?, transmitted = 1 WHERE row = ?")?
+        .execute(params![no, row.0])
+        .map(drop)
 }
 
 pub(crate) fn settle(db: &Connection, row: RowId, seq: Seq, wall_ms: u64) -> rusqlite::Result<()> {

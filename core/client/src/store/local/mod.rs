@@ -9,4 +9,4 @@ use super::schema::Migrations;
 
 /// The schema, version by version. Changes are only ever additions, so that a newer file stays readable.
 pub(super) const MIGRATIONS: Migrations =
-    &[concat!(device::table!(), command::table!(), draft::table!(), read_mark::table!()), command::indexes!()];
+    &[concat!(device::table!(), command::table!(), draft::table!(), read_mark::table!()), command::additions!()];
