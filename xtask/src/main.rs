@@ -9,10 +9,12 @@ mod codegen;
 mod command;
 mod fixtures;
 mod lint;
+mod mutants;
 mod npm;
 mod packages;
 mod run;
 mod screen;
+mod simulate;
 mod test;
 mod tidy;
 mod tools;
@@ -33,6 +35,10 @@ cargo xtask <verb>
   deny                 licences, bans and sources of what Fil is built from (cargo deny)
   tidy                 what no compiler checks: dependency arrows, generated files, documents, house rules
   fixtures [RELEASE]   keep databases of this version in tests/fixtures, for the updates of all later ones
+  simulate [--seeds N] [--minutes M] [--seed N] [--plan FILE] [--faults A,B] …
+                       simulated worlds with every misfortune by seed; --help tells the rest
+  mutants [--only NAME]
+                       break the product on purpose, one place at a time; the simulation must find each
   codegen              write the TypeScript of the bridge types into ui/src/lib/bridge
   help                 this text";
 
@@ -53,6 +59,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(&workspace),
         ["fixtures"] => fixtures::run(&workspace, env!("CARGO_PKG_VERSION")),
         ["fixtures", release] => fixtures::run(&workspace, release),
+        ["simulate", arguments @ ..] => simulate::run(&workspace, arguments),
+        ["mutants", arguments @ ..] => mutants::run(&workspace, arguments),
         ["codegen"] => codegen::run(&workspace),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -1,21 +1,27 @@
-//! What must hold once everybody has settled: every client shows what the server has (invariants 2 and 3).
+//! What every screen must show at any moment, and what must hold once everybody has settled: every client shows what
+//! the server has, to the hash (invariants 1, 2 and 3).
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-use fil_client::store::{CommandState, Projection};
-use fil_protocol::{Command, ConversationId, Item, ItemBody};
-use fil_server::store::{OrganisationReader, ReadStore, StoreError};
+use fil_client::store::{Bubble, CommandState, Mark, Projection, Written};
+use fil_protocol::{Command, ConversationId, Item, ItemBody, MessageId, Seq};
+use fil_server::node::Actor;
+use fil_server::store::{ConversationRow, MemberRow, OrganisationReader, ReadStore, StoreError};
 
 use crate::device::Device;
 use crate::oracle::Oracle;
-use crate::person::People;
+use crate::person::{People, Unseen};
 
-/// Compares a device with the server. The error names the first difference.
-pub fn compare(device: &mut Device, reads: &mut dyn ReadStore) -> Result<(), String> {
+/// Compares a device with the server, by hash. If the hashes differ, the error names the first difference.
+pub fn compare(device: &mut Device, reads: &mut dyn ReadStore) -> Result<(), Unseen> {
     let actor = device.actor;
-    let session = device.session().ok_or("the device is off")?;
-    let mut reader = session.reader().map_err(|error| error.to_string())?;
-    let projections = reader.projections().map_err(|error| error.to_string())?;
+    let Some((reader, _)) = device.screen()? else { return Err(Unseen::Broken("the device is off".to_owned())) };
+    let projections = reader.projections()?;
+    compare_with(actor, projections, reads).map_err(Unseen::Broken)
+}
+
+fn compare_with(actor: Actor, projections: Vec<Projection>, reads: &mut dyn ReadStore) -> Result<(), String> {
     let mut cached: BTreeMap<ConversationId, Projection> =
         projections.into_iter().map(|projection| (projection.conversation, projection)).collect();
 
@@ -26,13 +32,14 @@ pub fn compare(device: &mut Device, reads: &mut dyn ReadStore) -> Result<(), Str
             continue;
         }
         let id = row.head().conversation;
-        let projection = cached.remove(&id).ok_or(format!("{id} is missing"))?;
-        same(&projection.title, &row.record.title, id, "title")?;
-        same(&projection.kind, &row.record.kind, id, "kind")?;
-        same(&projection.cursor, &row.head().seq, id, "cursor")?;
-        same(&projection.members, &server.members(id).map_err(text)?, id, "members")?;
-        same(&projection.read, &member.read.seq, id, "read position")?;
-        compare_items(&projection, &*server)?;
+        let found = cached.remove(&id).ok_or(format!("{id} is missing"))?;
+        if found.kept.last().map(|range| range.1) != Some(found.cursor) {
+            return Err(format!("{id}: the cursor {} is outside of {:?}", found.cursor, found.kept));
+        }
+        let expected = expected(&*server, &row, &member, &found.kept)?;
+        if hash(&expected) != hash(&found) {
+            return Err(difference(&expected, &found));
+        }
     }
     match cached.keys().next() {
         Some(id) => Err(format!("{id} is kept though the account is no member")),
@@ -40,27 +47,58 @@ pub fn compare(device: &mut Device, reads: &mut dyn ReadStore) -> Result<(), Str
     }
 }
 
-fn compare_items(projection: &Projection, server: &dyn OrganisationReader) -> Result<(), String> {
-    let id = projection.conversation;
-    let all = server.items_before(id, None, usize::MAX).map_err(text)?;
-    let is_kept = |item: &&Item| projection.kept.iter().any(|(low, high)| (*low..=*high).contains(&item.seq));
-    let expected: Vec<&Item> = all.iter().filter(is_kept).collect();
-    let found: Vec<&Item> = projection.items.iter().collect();
-    if expected != found {
-        let differs = expected.iter().zip(&found).find(|(expected, found)| expected != found);
-        return Err(format!(
-            "{id}: {} items expected, {} found, kept {:?}; first difference {differs:?}",
-            expected.len(),
-            found.len(),
-            projection.kept
-        ));
+/// What a client shows of a conversation if it shows what the server has, in the ranges that it keeps. Unread is a
+/// recount.
+fn expected(
+    server: &dyn OrganisationReader,
+    row: &ConversationRow,
+    member: &MemberRow,
+    kept: &[(Seq, Seq)],
+) -> Result<Projection, String> {
+    let head = row.head();
+    let all = server.items_before(head.conversation, None, usize::MAX).map_err(text)?;
+    let unread = all.iter().filter(|item| item.seq > member.read.seq && is_message(item)).count() as u64;
+    let is_kept = |item: &Item| kept.iter().any(|(low, high)| (*low..=*high).contains(&item.seq));
+    Ok(Projection {
+        conversation: head.conversation,
+        kind: row.record.kind,
+        title: row.record.title.clone(),
+        cursor: head.seq,
+        members: server.members(head.conversation).map_err(text)?,
+        kept: kept.to_vec(),
+        items: all.into_iter().filter(is_kept).collect(),
+        unread,
+        read: member.read.seq,
+    })
+}
+
+/// One number for everything that a projection shows.
+fn hash(projection: &Projection) -> u64 {
+    let Projection { conversation, kind, title, cursor, members, kept, items, unread, read } = projection;
+    let words = (conversation, kind, title, cursor, members, kept, items, (unread, read));
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_string(&words).expect("projections are plain data, which always encode").hash(&mut hasher);
+    hasher.finish()
+}
+
+fn difference(expected: &Projection, found: &Projection) -> String {
+    let id = expected.conversation;
+    let item = expected.items.iter().zip(&found.items).find(|(expected, found)| expected != found);
+    if let Some((expected, found)) = item {
+        return format!("{id}: the server has {expected:?}, the client {found:?}");
     }
-    if projection.kept.last().map(|range| range.1) != Some(projection.cursor) {
-        return Err(format!("{id}: the cursor {} is outside of {:?}", projection.cursor, projection.kept));
-    }
-    let is_unread = |item: &&Item| item.seq > projection.read && matches!(item.body, ItemBody::Message { .. });
-    let recount = all.iter().filter(is_unread).count() as u64;
-    same(&projection.unread, &recount, id, "unread")
+    let without_items = |of: &Projection| Projection { items: Vec::new(), ..of.clone() };
+    format!(
+        "{id}: the server has {} items and {:?}, the client {} and {:?}",
+        expected.items.len(),
+        without_items(expected),
+        found.items.len(),
+        without_items(found)
+    )
+}
+
+fn is_message(item: &Item) -> bool {
+    matches!(item.body, ItemBody::Message { .. })
 }
 
 /// What holds at any moment on any device, however far behind it is: where it has every item after the read position,
@@ -69,8 +107,7 @@ pub fn recount(projections: &[Projection]) -> Result<(), String> {
     for projection in projections {
         let Projection { conversation, read, cursor, unread, .. } = projection;
         let whole = projection.kept.iter().any(|(low, high)| *low <= read.next() && high >= cursor);
-        let is_unread = |item: &&Item| item.seq > *read && matches!(item.body, ItemBody::Message { .. });
-        let count = projection.items.iter().filter(is_unread).count() as u64;
+        let count = projection.items.iter().filter(|item| item.seq > *read && is_message(item)).count() as u64;
         if whole && count != *unread {
             return Err(format!("{conversation}: {unread} unread by the formula, {count} by a recount"));
         }
@@ -78,16 +115,61 @@ pub fn recount(projections: &[Projection]) -> Result<(), String> {
     Ok(())
 }
 
-/// Every press of send has led somewhere: into the log, or to a rejection that the person sees, or it was taken back.
+/// No row of the outbox without its bubble, and no bubble without its row (row 21 of the failure catalogue): a message
+/// that waits or was refused is on the screen, once, from the cache or with the right mark; and whatever the screen
+/// draws over the cache is in the outbox or in the journal.
+pub fn bijection(projections: &[Projection], commands: &[Written], bubbles: &[Bubble]) -> Result<(), String> {
+    let cached = |message: MessageId| {
+        projections.iter().flat_map(|projection| &projection.items).any(|item| item.body.message() == Some(message))
+    };
+    let mut drawn: BTreeMap<MessageId, &Bubble> = BTreeMap::new();
+    for bubble in bubbles {
+        if drawn.insert(bubble.message, bubble).is_some() || cached(bubble.message) {
+            return Err(format!("{} is on the screen twice", bubble.message));
+        }
+    }
+    for written in commands {
+        let Command::SendMessage { message, conversation, .. } = &written.command else { continue };
+        let expected = match written.state {
+            CommandState::Waiting => Mark::Queued,
+            CommandState::Rejected(_) => Mark::Rejected,
+            CommandState::Settled(seq) => {
+                let known = projections.iter().find(|projection| projection.conversation == *conversation);
+                if known.is_some_and(|known| known.cursor >= seq) {
+                    // The cache speaks: the item is there, was deleted, or lies where nothing is kept.
+                    continue;
+                }
+                Mark::Sent(seq)
+            }
+        };
+        match drawn.remove(message) {
+            Some(bubble) if bubble.mark == expected => {}
+            None if cached(*message) => {}
+            found => return Err(format!("{message} is {:?} in the outbox and {found:?} on screen", written.state)),
+        }
+    }
+    match drawn.into_values().next() {
+        Some(bubble) => Err(format!("{bubble:?} is on the screen and nowhere else")),
+        None => Ok(()),
+    }
+}
+
+/// Every press of send has led somewhere: into the log, or to a rejection that the person sees, or it was taken back. So
+/// has the newest edit of every message on every device, and every deletion.
 pub fn account_for(devices: &mut [Device], people: &People, oracle: &Oracle) -> Result<(), String> {
     let mut rejected = Vec::new();
     for device in devices {
-        let session = device.session().ok_or("a device is off")?;
-        let mut reader = session.reader().map_err(|error| error.to_string())?;
-        for written in reader.commands().map_err(|error| error.to_string())? {
+        let (reader, _) = device.screen().map_err(|error| error.to_string())?.ok_or("a device is off")?;
+        let commands = reader.commands().map_err(|error| error.to_string())?;
+        let projections = reader.projections().map_err(|error| error.to_string())?;
+        let has = |id: ConversationId| projections.iter().any(|projection| projection.conversation == id);
+        for written in commands {
             match written.state {
-                CommandState::Waiting => return Err(format!("row {:?} still waits", written.row)),
-                CommandState::Rejected(_) => rejected.extend(written.command.message()),
+                CommandState::Waiting if has(written.command.conversation()) || !oracle.was_restored() => {
+                    return Err(format!("row {:?} still waits", written.row));
+                }
+                // For a conversation that a restored server was not given back: the screen shows the clock.
+                CommandState::Waiting | CommandState::Rejected(_) => rejected.extend(written.command.message()),
                 CommandState::Settled(_) => {
                     if let Command::SendMessage { message, .. } = written.command
                         && !oracle.has(message)
@@ -98,20 +180,34 @@ pub fn account_for(devices: &mut [Device], people: &People, oracle: &Oracle) -> 
             }
         }
     }
-    for message in people.pressed.keys() {
-        let led_somewhere = oracle.has(*message) || rejected.contains(message) || people.given_up.contains(message);
+    for (message, pressed) in &people.pressed {
+        let led_somewhere = oracle.has(*message)
+            || rejected.contains(message)
+            || people.given_up.contains(message)
+            || oracle.may_be_gone(pressed);
         if !led_somewhere {
             return Err(format!("{message} is lost"));
         }
     }
-    Ok(())
-}
-
-fn same<T: PartialEq + std::fmt::Debug>(client: &T, server: &T, id: ConversationId, what: &str) -> Result<(), String> {
-    if client == server {
-        return Ok(());
+    for (device, message) in &people.deletions {
+        let Some(pressed) = people.pressed.get(message) else { continue };
+        let undone = people.reverted.contains(&(*device, pressed.conversation)) || oracle.may_be_gone(pressed);
+        if oracle.has(*message) && !oracle.is_deleted(*message) && !undone {
+            return Err(format!("{message} was deleted by its author and is still there"));
+        }
     }
-    Err(format!("{id}: {what}: the client has {client:?}, the server {server:?}"))
+    for ((device, message), text) in &people.edits {
+        let Some(pressed) = people.pressed.get(message) else { continue };
+        let led_somewhere = oracle.had(*message, text)
+            || !oracle.has(*message)
+            || people.given_up.contains(message)
+            || people.reverted.contains(&(*device, pressed.conversation))
+            || oracle.may_be_gone(pressed);
+        if !led_somewhere {
+            return Err(format!("the edit of {message} to {text:?} is lost"));
+        }
+    }
+    Ok(())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]

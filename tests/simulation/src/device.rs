@@ -1,15 +1,44 @@
-//! A device of a world: the real session on real database files, and its crashes.
+//! A device of a world: the real session on real database files on a simulated disk, its clocks, its tokens, and its
+//! misfortunes.
 
 use std::path::{Path, PathBuf};
 
+use fil_client::grant::Grant;
+use fil_client::profile::ProfileFolder;
 use fil_client::session::{Effect, Session};
-use fil_client::store::{OpenError, StoreError};
+use fil_client::store::{OpenError, Reader, StoreError};
+use fil_disk::{Disk, Failure};
 use fil_engine::connection::Phase;
 use fil_engine::{Input, Now};
-use fil_protocol::Profile;
+use fil_protocol::{ConversationId, Profile};
 use fil_server::node::{Actor, ConnectionId};
 
+use crate::dialect::Dialect;
+use crate::random::Random;
 use crate::server::START_MS;
+
+/// After a step that could not be stored the session rests this long, as the client's driver has it.
+const REST_MS: u64 = 15_000;
+
+/// Why a device's process did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The profile is in use by another process, or its folder cannot be used.
+    #[error("the profile: {0:?}")]
+    Profile(fil_client::bridge::types::Failure),
+    /// The databases cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// What waits for a new access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// This attempt to connect.
+    Connect(u64),
+    /// This connection, whose token ends soon.
+    Renew(ConnectionId),
+}
 
 /// A device that may be switched off.
 pub struct Device {
@@ -21,68 +50,234 @@ pub struct Device {
     pub skew_ms: i64,
     /// The connection that it believes to have, or is trying to get.
     pub connection: Option<ConnectionId>,
+    /// The how-manieth attempt to connect this is.
+    pub attempt: u64,
+    /// How often its process began.
+    pub boot: u64,
     /// It cannot reach the server before then.
     pub cut_off_until_ms: u64,
+    /// Its tokens in memory, and the refresh token that is kept.
+    pub grant: Grant,
+    /// The refresh token that is kept durably.
+    pub kept_token: String,
+    /// Who waits for the refresh that is under way.
+    pub wants: Vec<Purpose>,
+    /// Which versions it speaks.
+    pub dialect: Dialect,
+    /// It sleeps since then, by the world's clock.
+    pub asleep_since_ms: Option<u64>,
+    /// Its disk fails now and then, or is full.
+    pub disk_fails: bool,
+    /// Bits of its cache were flipped, and nobody has noticed yet: SQLite keeps no sums of its pages, so what stands in
+    /// the middle of a value may be wrong until the cache is built again.
+    pub flipped: bool,
+    shown: Option<ConversationId>,
+    slept_ms: u64,
+    rests_until_ms: Option<u64>,
+    data: PathBuf,
     folder: PathBuf,
-    session: Option<Session>,
+    disk: Disk,
+    running: Option<(ProfileFolder, Session)>,
+    /// What its screens look through, opened when somebody looks.
+    reader: Option<Reader>,
     seed: u64,
 }
 
 impl Device {
     /// A new device with empty databases.
-    pub fn create(folder: &Path, actor: Actor, profile: Profile, skew_ms: i64, seed: u64) -> Result<Self, OpenError> {
-        let folder = folder.join(actor.device.to_string());
-        let mut device =
-            Self { actor, profile, skew_ms, connection: None, cut_off_until_ms: 0, folder, session: None, seed };
+    pub fn create(data: &Path, actor: Actor, profile: Profile, skew_ms: i64, seed: u64) -> Result<Self, StartError> {
+        let data = data.join(actor.device.to_string());
+        let folder = ProfileFolder::open(&data, "sim").map_err(StartError::Profile)?.path().to_owned();
+        let mut device = Self {
+            actor,
+            profile,
+            skew_ms,
+            connection: None,
+            attempt: 0,
+            boot: 0,
+            cut_off_until_ms: 0,
+            grant: Grant::default(),
+            kept_token: String::new(),
+            wants: Vec::new(),
+            dialect: Dialect::Same,
+            asleep_since_ms: None,
+            disk_fails: false,
+            flipped: false,
+            shown: None,
+            slept_ms: 0,
+            rests_until_ms: None,
+            data,
+            disk: Disk::mount(&folder),
+            folder,
+            running: None,
+            reader: None,
+            seed,
+        };
         device.start(0)?;
         Ok(device)
     }
 
-    /// Its clocks, when the world's says this.
+    /// Its clocks, when the world's says this. The monotonic one stands still while it sleeps.
     pub fn now(&self, now_ms: u64) -> Now {
         let wall_ms = (START_MS + now_ms).saturating_add_signed(self.skew_ms);
-        Now { monotonic_ms: now_ms, wall_ms }
+        Now { monotonic_ms: now_ms - self.slept_ms, wall_ms }
+    }
+
+    /// Its session, if its process runs.
+    pub fn session(&mut self) -> Option<&mut Session> {
+        self.running.as_mut().map(|(_, session)| session)
+    }
+
+    /// What a screen looks through, and whose session it is; none if its process does not run.
+    pub fn screen(&mut self) -> Result<Option<(&mut Reader, &mut Session)>, StoreError> {
+        let Some((_, session)) = &mut self.running else { return Ok(None) };
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => session.reader()?,
+        };
+        Ok(Some((self.reader.insert(reader), session)))
     }
 
     /// Whether its process runs.
-    pub fn session(&mut self) -> Option<&mut Session> {
-        self.session.as_mut()
+    pub fn is_on(&self) -> bool {
+        self.running.is_some()
     }
 
-    /// Its process ends.
-    pub fn crash(&mut self) {
-        self.session = None;
+    /// Its process is killed: the files are as it left them.
+    pub fn kill(&mut self) {
+        self.disk.freeze();
+        self.stop();
+        self.disk.kill();
+    }
+
+    /// Its machine loses power: of what was not synced, some is on the disk and some is not.
+    pub fn cut_power(&mut self, random: &mut Random) {
+        self.disk.freeze();
+        self.stop();
+        self.disk.cut_power(&mut |below| random.below(below));
+    }
+
+    /// Its process ends, tidily.
+    pub fn stop(&mut self) {
+        self.running = None;
+        self.reader = None;
         self.connection = None;
+        self.grant = Grant::default();
+        self.wants.clear();
+        self.rests_until_ms = None;
+        self.shown = None;
     }
 
-    /// Its process begins again on the same files.
-    pub fn start(&mut self, now_ms: u64) -> Result<(), OpenError> {
+    /// Its process begins, or begins again on the same files.
+    pub fn start(&mut self, now_ms: u64) -> Result<(), StartError> {
         self.seed = self.seed.wrapping_add(1);
+        self.boot += 1;
+        let folder = ProfileFolder::open(&self.data, "sim").map_err(StartError::Profile)?;
         let now = self.now(now_ms);
-        let (session, _) = Session::open(&self.folder, "simulation", self.actor.account, self.seed, now)?;
-        self.session = Some(session);
+        let (session, opened) = Session::open(&self.folder, "simulation", self.actor.account, self.seed, now)?;
+        self.flipped &= !opened.cache_rebuilt;
+        self.running = Some((folder, session));
         Ok(())
     }
 
-    /// Gives it an input, if it runs.
+    /// Another process opens the profile. Answers whether it was let in.
+    pub fn intrude(&self) -> bool {
+        ProfileFolder::open(&self.data, "sim").is_ok()
+    }
+
+    /// Bits of its cache flip, wherever the file is at the moment. Its process must not run.
+    pub fn flip_bits(&mut self, count: u64, random: &mut Random) {
+        self.flipped = true;
+        self.disk.flip_bits(&self.folder.join("cache.db"), count, &mut |below| random.below(below));
+    }
+
+    /// The update of the app to the server's version. Its process must not run.
+    pub fn update(&mut self) -> Result<(), String> {
+        self.dialect.update(&self.folder.join("cache.db")).map_err(|error| error.to_string())
+    }
+
+    /// Writes fail from now on: after so many more, once or until [`Device::heal_disk`].
+    pub fn fail_disk(&mut self, after: u64, failure: Failure, once: bool) {
+        self.disk_fails = true;
+        if once { self.disk.fail_once(after, failure) } else { self.disk.fail_after(after, failure) }
+    }
+
+    /// The disk works again.
+    pub fn heal_disk(&mut self) {
+        self.disk_fails = false;
+        self.disk.heal();
+    }
+
+    /// It falls asleep: nothing runs, and its monotonic clock stands still.
+    pub fn sleep(&mut self, now_ms: u64) {
+        self.asleep_since_ms.get_or_insert(now_ms);
+    }
+
+    /// It wakes up. Answers whether it was asleep.
+    pub fn wake(&mut self, now_ms: u64) -> bool {
+        let Some(since_ms) = self.asleep_since_ms.take() else { return false };
+        self.slept_ms += now_ms - since_ms;
+        true
+    }
+
+    /// Gives it an input, if it runs and is awake. What it shows is remembered, for a session that begins again.
     pub fn step(&mut self, now_ms: u64, input: Input) -> Result<Vec<Effect>, StoreError> {
+        if self.asleep_since_ms.is_some() {
+            return Ok(Vec::new());
+        }
+        if let Input::Show { conversation } = &input {
+            self.shown = *conversation;
+        }
         let now = self.now(now_ms);
-        match &mut self.session {
-            Some(session) => session.step(now, vec![input]),
+        let mut inputs = vec![input];
+        match self.rests_until_ms {
+            // Nothing is tried before the rest is over; what a person does is.
+            Some(until_ms) if now_ms < until_ms && matches!(inputs[0], Input::Tick) => return Ok(Vec::new()),
+            Some(until_ms) if now_ms >= until_ms => {
+                self.rests_until_ms = None;
+                inputs.insert(0, Input::Show { conversation: self.shown });
+            }
+            _ => {}
+        }
+        match &mut self.running {
+            Some((_, session)) => session.step(now, inputs),
             None => Ok(Vec::new()),
         }
     }
 
-    /// When it wants a tick.
-    pub fn deadline(&self) -> Option<u64> {
-        self.session.as_ref().and_then(Session::deadline)
+    /// A step was not stored: the session rests before the next one, as the client's driver has it.
+    pub fn rest(&mut self, now_ms: u64, error: &StoreError) {
+        let damaged = matches!(error, StoreError::CacheDamaged);
+        if damaged {
+            // The cache is another file now.
+            self.reader = None;
+            self.flipped = false;
+        }
+        let rest_ms = if damaged { 0 } else { REST_MS };
+        self.rests_until_ms = Some(now_ms + rest_ms);
     }
 
-    /// Whether it is connected, has everything, and has nothing left to send.
+    /// When it wants a tick, by the world's clock.
+    pub fn deadline(&self) -> Option<u64> {
+        let (_, session) = self.running.as_ref().filter(|_| self.asleep_since_ms.is_none())?;
+        let deadline_ms = session.deadline().map(|at_ms| at_ms + self.slept_ms);
+        match self.rests_until_ms {
+            Some(until_ms) => Some(deadline_ms.map_or(until_ms, |at_ms| at_ms.max(until_ms))),
+            None => deadline_ms,
+        }
+    }
+
+    /// Where its connection stands.
+    pub fn phase(&self) -> Option<Phase> {
+        self.running.as_ref().map(|(_, session)| session.status().phase)
+    }
+
+    /// Whether it is connected, has everything, and has nothing left to send but what waits for a conversation that a
+    /// restored server may yet be given back.
     pub fn is_settled(&self) -> bool {
-        self.session.as_ref().is_some_and(|session| {
+        self.running.as_ref().is_some_and(|(_, session)| {
             let status = session.status();
-            status.phase == Phase::Open { caught_up: true } && status.waiting == 0
+            status.phase == Phase::Open { caught_up: true } && status.waiting == session.held().awaiting
         })
     }
 }

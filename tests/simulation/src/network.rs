@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use fil_protocol::ErrorCode;
 use fil_server::node::ConnectionId;
 
-use crate::plan::Faults;
+use crate::fault::{Fault, Faults};
 use crate::random::Random;
 
 /// Who is to receive something.
@@ -25,6 +26,8 @@ pub enum Arrival {
     Frame(String),
     /// The connection is gone.
     Closed,
+    /// The server answered the attempt with this, instead of opening the connection.
+    Refused(ErrorCode),
 }
 
 /// One arrival.
@@ -56,8 +59,8 @@ pub struct Network {
     under_way: BTreeMap<(u64, u64), Delivery>,
     last_connection: u64,
     order: u64,
-    /// How many frame faults have struck.
-    pub struck: u64,
+    /// How often each fault of frames has struck.
+    pub struck: BTreeMap<Fault, u64>,
 }
 
 impl Network {
@@ -69,7 +72,8 @@ impl Network {
         let line = Line { device, dead: false, last_to_server_ms: at_ms, last_to_device_ms: at_ms };
         self.lines.insert(connection, line);
         self.put(at_ms, Delivery { connection, to: Side::Server, arrival: Arrival::Opened });
-        self.put(at_ms, Delivery { connection, to: Side::Device, arrival: Arrival::Opened });
+        // The device hears of it only if the server does not refuse.
+        self.put(at_ms + 1, Delivery { connection, to: Side::Device, arrival: Arrival::Opened });
         connection
     }
 
@@ -91,24 +95,32 @@ impl Network {
         if line.dead {
             return;
         }
-        if random.permille(faults.drop_permille) {
-            self.struck += 1;
+        // A frame that is lost while its connection lives is more than TCP does to anybody. Pushes are lost to show that
+        // heartbeats find them; one that is lost itself is found by nothing but the next change or connection.
+        let heartbeat = text.starts_with(r#"{"type":"heartbeat""#);
+        if random.permille(faults.get(Fault::Drop)) && !heartbeat {
+            self.strike(Fault::Drop);
             return;
         }
-        let delay_ms = random.between(1, 20) + random.below(faults.delay_ms_max + 1) * random.below(2);
+        let delay_ms = random.between(1, 20) + random.below(faults.get(Fault::Delay) + 1) * random.below(2);
         let last = if to == Side::Server { &mut line.last_to_server_ms } else { &mut line.last_to_device_ms };
         // On a slow line a frame waits for those before it, and takes its time itself.
-        let carried_ms = (text.len() as u64 * 1_000).checked_div(faults.bytes_per_second).unwrap_or(0);
+        let carried_ms = (text.len() as u64 * 1_000).checked_div(faults.get(Fault::SlowLine)).unwrap_or(0);
         let mut at_ms = (now_ms + delay_ms).max(*last + carried_ms);
-        if random.permille(faults.reorder_permille) {
+        if random.permille(faults.get(Fault::Reorder)) {
             at_ms += random.between(1, 500);
-            self.struck += 1;
+            self.strike(Fault::Reorder);
         } else {
             *last = at_ms;
         }
+        let garbage = random.permille(faults.get(Fault::Garbage)) && !heartbeat;
+        let text = if garbage { garble(&text, random) } else { text };
         let delivery = Delivery { connection, to, arrival: Arrival::Frame(text) };
-        if random.permille(faults.duplicate_permille) {
-            self.struck += 1;
+        if garbage {
+            self.strike(Fault::Garbage);
+        }
+        if random.permille(faults.get(Fault::Duplicate)) {
+            self.strike(Fault::Duplicate);
             self.put(at_ms + random.between(0, 300), delivery.clone());
         }
         self.put(at_ms, delivery);
@@ -134,6 +146,14 @@ impl Network {
             let at_ms = now_ms + random.between(1, 60);
             self.put(at_ms, Delivery { connection, to: *to, arrival: Arrival::Closed });
         }
+    }
+
+    /// The server refuses an attempt: the device hears why instead of having a connection.
+    pub fn refuse(&mut self, now_ms: u64, connection: ConnectionId, code: ErrorCode, random: &mut Random) {
+        self.lines.remove(&connection);
+        self.under_way.retain(|_, delivery| delivery.connection != connection);
+        let at_ms = now_ms + random.between(1, 20);
+        self.put(at_ms, Delivery { connection, to: Side::Device, arrival: Arrival::Refused(code) });
     }
 
     /// The server closes after what it has already sent has arrived, as a socket does.
@@ -184,8 +204,24 @@ impl Network {
         arrived.into_values().collect()
     }
 
+    /// Notes that a fault has struck.
+    pub fn strike(&mut self, fault: Fault) {
+        *self.struck.entry(fault).or_default() += 1;
+    }
+
     fn put(&mut self, at_ms: u64, delivery: Delivery) {
         self.order += 1;
         self.under_way.insert((at_ms, self.order), delivery);
+    }
+}
+
+/// Something that is no frame: cut off, not JSON, nested without end, of a shape nobody knows.
+fn garble(text: &str, random: &mut Random) -> String {
+    match random.below(5) {
+        0 => text.chars().take(usize::try_from(random.below(text.len() as u64)).unwrap_or(0)).collect(),
+        1 => format!("{text}}}"),
+        2 => "[".repeat(10_000),
+        3 => r#"{"type":"hello","horizon":-1}"#.to_owned(),
+        _ => "\u{0}\u{202e}".to_owned(),
     }
 }

@@ -6,8 +6,11 @@
 //! - the messages of one device stand in the order in which send was pressed (invariant 1);
 //! - what was committed is there after every crash (invariant 1);
 //! - an acknowledgement names an event that is in the log (invariant 1);
+//! - what a member has written was written by a member; what was deleted is blank in the log (invariant 4);
 //! - no frame about a conversation reaches anybody who is not its member as of that commit, and nothing crosses an
 //!   organisation (invariant 4).
+//!
+//! A restore from a backup is the one thing that may take events away; what the backup holds is then looked at anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +21,7 @@ use fil_protocol::{
 use fil_server::node::Actor;
 use fil_server::store::{OrganisationReader, ReadStore, StoreError};
 
-use crate::person::People;
+use crate::person::{People, Pressed};
 
 type Place = (OrganisationId, ConversationId);
 
@@ -45,6 +48,14 @@ pub struct Oracle {
     asked: BTreeMap<(usize, u64), ConversationId>,
     /// Every conversation that anybody ever asked for: one may be created and left by all within one commit.
     named: BTreeSet<Place>,
+    /// Every text that a message had in the log.
+    texts: BTreeMap<MessageId, BTreeSet<String>>,
+    /// Messages that were deleted.
+    deleted: BTreeSet<MessageId>,
+    /// Who was ever removed from where, in any history.
+    left: BTreeSet<(AccountId, ConversationId)>,
+    /// Whether the server was ever restored.
+    was_restored: bool,
 }
 
 impl Oracle {
@@ -57,6 +68,10 @@ impl Oracle {
             horizon: None,
             asked: BTreeMap::new(),
             named: BTreeSet::new(),
+            texts: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+            left: BTreeSet::new(),
+            was_restored: false,
         }
     }
 
@@ -68,6 +83,38 @@ impl Oracle {
     /// Whether a message is in the log.
     pub fn has(&self, message: MessageId) -> bool {
         self.placed.contains_key(&message)
+    }
+
+    /// The server begins again from a backup: what was committed after it is gone, until it is offered again.
+    pub fn restored(&mut self) {
+        self.logs.clear();
+        self.placed.clear();
+        self.texts.clear();
+        self.deleted.clear();
+        self.horizon = None;
+        self.was_restored = true;
+    }
+
+    /// Whether the server was ever restored.
+    pub fn was_restored(&self) -> bool {
+        self.was_restored
+    }
+
+    /// Whether a message was deleted.
+    pub fn is_deleted(&self, message: MessageId) -> bool {
+        self.deleted.contains(&message)
+    }
+
+    /// Whether a message had this text in the log, or was deleted.
+    pub fn had(&self, message: MessageId, text: &str) -> bool {
+        self.deleted.contains(&message) || self.texts.get(&message).is_some_and(|texts| texts.contains(text))
+    }
+
+    /// Whether a message may be gone for good: its author was removed from the conversation, whereupon every trace of it
+    /// left the author's devices, and then the server lost it too.
+    pub fn may_be_gone(&self, pressed: &Pressed) -> bool {
+        let account = self.cast.get(pressed.device).map(|actor| actor.account);
+        self.was_restored && account.is_some_and(|account| self.left.contains(&(account, pressed.conversation)))
     }
 
     /// A device has sent a command.
@@ -141,7 +188,26 @@ impl Oracle {
                     return Err(format!("{conversation}: {} overtook a message of its device", event.seq));
                 }
             }
+            log.check_author(conversation, &event, &known)?;
+            if let KnownEvent::Deletion { target, .. } = known {
+                let before = Seq(target.0 - 1);
+                let buried = reader.events_after(conversation, before, usize::MAX, usize::MAX).map_err(text)?;
+                let first = buried.as_ref().and_then(|events| events.first()).and_then(Event::known);
+                if !matches!(first, Some(KnownEvent::Tombstone { .. })) {
+                    return Err(format!("{conversation}: {target} was deleted and still says {first:?}"));
+                }
+            }
+            match &known {
+                KnownEvent::Message { id, text, .. } | KnownEvent::Edit { message: id, text, .. } => {
+                    self.texts.entry(*id).or_default().insert(text.clone());
+                }
+                KnownEvent::Deletion { message, .. } | KnownEvent::Tombstone { message, .. } => {
+                    self.deleted.insert(*message);
+                }
+                _ => {}
+            }
             log.follow(event.seq, &known);
+            self.left.extend(log.changes.iter().filter(|change| !change.2).map(|change| (change.1, conversation)));
             log.events.push(event);
         }
         Ok(())
@@ -195,6 +261,14 @@ impl Oracle {
 }
 
 impl Log {
+    /// Only members write.
+    fn check_author(&self, conversation: ConversationId, event: &Event, known: &KnownEvent) -> Result<(), String> {
+        if self.members.contains(&event.author) || matches!(known, KnownEvent::Created { .. }) {
+            return Ok(());
+        }
+        Err(format!("{conversation}: {} is of {}, who is no member", event.seq, event.author))
+    }
+
     fn follow(&mut self, seq: Seq, event: &KnownEvent) {
         let changes: Vec<(AccountId, bool)> = match event {
             KnownEvent::Created { members, .. } => members.iter().map(|member| (member.account(), true)).collect(),

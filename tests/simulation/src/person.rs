@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fil_client::session::Session;
-use fil_client::store::{CommandState, Projection, StoreError, Written};
+use fil_client::store::{Bubble, CommandState, Projection, Reader, StoreError, Written};
 use fil_engine::Input;
-use fil_protocol::{
-    AccountId, Command, ConversationId, ConversationKind, ItemBody, MessageId, OrganisationId, Profile,
-};
+use fil_protocol::{AccountId, Command, ConversationId, ConversationKind, ItemBody, MessageId, OrganisationId};
 use fil_server::node::Actor;
 
+use crate::cast::Cast;
 use crate::convergence;
 use crate::device::Device;
+use crate::fault::{Fault, Faults};
 use crate::random::Random;
 
 /// A message for which somebody has pressed send.
@@ -21,6 +20,27 @@ pub struct Pressed {
     pub device: usize,
     /// The how-manieth press of the run; a retry is a press of its own.
     pub order: u64,
+    /// Where.
+    pub conversation: ConversationId,
+}
+
+/// Why a screen does not show what it should.
+#[derive(Debug)]
+pub enum Unseen {
+    /// A promise is broken.
+    Broken(String),
+    /// The cache is damaged: the session has to build another one, as the client's driver has it do.
+    CacheDamaged,
+}
+
+impl From<StoreError> for Unseen {
+    fn from(error: StoreError) -> Self {
+        if error.suggests_damage() {
+            Self::CacheDamaged
+        } else {
+            Self::Broken(format!("the screen cannot be read: {error}"))
+        }
+    }
 }
 
 /// What people have done so far.
@@ -28,8 +48,15 @@ pub struct Pressed {
 pub struct People {
     /// Messages by id.
     pub pressed: BTreeMap<MessageId, Pressed>,
-    /// Messages that somebody has deleted, or given up after they were rejected.
+    /// Messages that somebody has deleted, or given up after they were rejected, or that the device did not take: it
+    /// said so, and they stayed in the composer.
     pub given_up: BTreeSet<MessageId>,
+    /// The newest text that each device gave to a message of its account, in edits.
+    pub edits: BTreeMap<(usize, MessageId), String>,
+    /// Messages of its account that each device has deleted.
+    pub deletions: BTreeSet<(usize, MessageId)>,
+    /// Conversations in which a device told its person that a change was undone.
+    pub reverted: BTreeSet<(usize, ConversationId)>,
     /// How many commands were given.
     pub commands: u64,
     presses: u64,
@@ -41,21 +68,22 @@ impl People {
         &mut self,
         index: usize,
         device: &mut Device,
-        cast: &[(Actor, Profile)],
+        cast: &Cast,
         now_ms: u64,
+        faults: &Faults,
         random: &mut Random,
-    ) -> Result<Option<Input>, String> {
+    ) -> Result<Option<Input>, Unseen> {
         let actor = device.actor;
         let wall_ms = device.now(now_ms).wall_ms;
-        let Some(session) = device.session() else { return Ok(None) };
-        let seen = Seen::look(session, actor).map_err(|error| error.to_string())?;
-        convergence::recount(&seen.projections)?;
-        let others: Vec<AccountId> = cast
-            .iter()
-            .filter(|(other, _)| other.organisation == actor.organisation && other.account != actor.account)
-            .map(|(other, _)| other.account)
-            .collect();
-        let Some(wish) = seen.wish(&others, wall_ms, random) else { return Ok(None) };
+        let looked = match device.screen() {
+            Ok(None) => return Ok(None),
+            Ok(Some((reader, session))) => Seen::look(reader, actor).map(|seen| (seen, session)),
+            Err(error) => Err(error),
+        };
+        let (seen, session) = looked?;
+        convergence::recount(&seen.projections).map_err(Unseen::Broken)?;
+        convergence::bijection(&seen.projections, &seen.commands, &seen.bubbles).map_err(Unseen::Broken)?;
+        let Some(wish) = seen.wish(&cast.others(actor), wall_ms, faults, random) else { return Ok(None) };
         let row = session.next_row();
         self.commands += 1;
         Ok(Some(match wish {
@@ -76,13 +104,32 @@ impl People {
         }))
     }
 
+    /// The device could not store what was asked for, and said so. A message may still have reached the disk in that
+    /// moment, so it may turn up, but nobody counts on it.
+    pub fn refused(&mut self, device: usize, input: &Input) {
+        if let Input::Enqueue { command: Command::EditMessage { message, .. }, .. } = input {
+            self.edits.remove(&(device, *message));
+        } else if let Input::Enqueue { command: Command::DeleteMessage { message, .. }, .. } = input {
+            self.deletions.remove(&(device, *message));
+        } else if let Input::Enqueue { command, .. } | Input::Retry { command, .. } = input {
+            self.given_up.extend(command.message());
+        }
+    }
+
     fn remember(&mut self, device: usize, command: &Command) {
         match command {
-            Command::SendMessage { message, .. } => {
+            Command::SendMessage { message, conversation, .. } => {
                 self.presses += 1;
-                self.pressed.insert(*message, Pressed { device, order: self.presses });
+                let (order, conversation) = (self.presses, *conversation);
+                self.pressed.insert(*message, Pressed { device, order, conversation });
+                // Whoever sends a refused message once more does not want it deleted any more.
+                self.deletions.retain(|(_, deleted)| deleted != message);
+            }
+            Command::EditMessage { message, text, .. } => {
+                self.edits.insert((device, *message), text.clone());
             }
             Command::DeleteMessage { message, .. } => {
+                self.deletions.insert((device, *message));
                 self.given_up.insert(*message);
             }
             _ => {}
@@ -94,6 +141,7 @@ impl People {
 struct Seen {
     projections: Vec<Projection>,
     commands: Vec<Written>,
+    bubbles: Vec<Bubble>,
     actor: Actor,
 }
 
@@ -106,17 +154,23 @@ enum Wish {
 }
 
 impl Seen {
-    fn look(session: &Session, actor: Actor) -> Result<Self, StoreError> {
-        let mut reader = session.reader()?;
-        Ok(Self { projections: reader.projections()?, commands: reader.commands()?, actor })
+    fn look(reader: &mut Reader, actor: Actor) -> Result<Self, StoreError> {
+        let (projections, commands) = (reader.projections()?, reader.commands()?);
+        Ok(Self { projections, commands, bubbles: reader.bubbles()?, actor })
     }
 
-    fn wish(&self, others: &[AccountId], wall_ms: u64, random: &mut Random) -> Option<Wish> {
+    fn wish(&self, others: &[AccountId], wall_ms: u64, faults: &Faults, random: &mut Random) -> Option<Wish> {
         let place = self.place(random);
-        let command = match random.below(100) {
+        // Somebody who adds and removes people all the time does little else.
+        let churns = random.permille(faults.get(Fault::MembershipChurn));
+        let command = match if churns { random.between(66, 72) } else { random.below(100) } {
             0..=54 => {
                 let message = MessageId::from_parts(wall_ms, &random.ten());
-                let text = format!("text {}", random.below(1_000_000));
+                let mut text = format!("text {}", random.below(1_000_000));
+                if faults.has(Fault::SlowConsumer) {
+                    // Only much text can fill the queue of somebody who does not read.
+                    text.push_str(&" and so on".repeat(usize::try_from(random.below(1_200)).unwrap_or(0)));
+                }
                 Command::SendMessage { conversation: place?, message, text, composed_at_ms: wall_ms }
             }
             55..=59 => self.direct(*random.pick(others)?),

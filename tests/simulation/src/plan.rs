@@ -1,9 +1,15 @@
-//! Plans: what a run consists of, all by seed.
+//! Plans: what a run consists of. A plan is data: drawn from a seed, saved when it fails, cut down, and run again.
 
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Fault, Faults};
 use crate::random::Random;
 
 /// A run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Where all chance comes from.
     pub seed: u64,
@@ -15,56 +21,75 @@ pub struct Plan {
     pub faults: Faults,
 }
 
-/// Misfortunes. Those of frames are chances in a thousand for each frame; the others are average intervals in
-/// milliseconds, 0 for never.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
-    /// A frame disappears, though the connection goes on.
-    pub drop_permille: u64,
-    /// A frame arrives twice.
-    pub duplicate_permille: u64,
-    /// A frame overtakes others.
-    pub reorder_permille: u64,
-    /// The longest that a frame is under way, in milliseconds.
-    pub delay_ms_max: u64,
-    /// How many bytes a line carries in a second, each way; 0 for as many as there are.
-    pub bytes_per_second: u64,
-    /// A connection breaks, with everything under way on it.
-    pub break_every_ms: u64,
-    /// A connection goes dead without either side being told.
-    pub half_open_every_ms: u64,
-    /// A device cannot reach the server for a while.
-    pub partition_every_ms: u64,
-    /// The server commits, and what it would have answered is lost with all connections.
-    pub reply_lost_every_ms: u64,
-    /// A client's process ends between two steps, or after a commit and before its frames leave.
-    pub client_crash_every_ms: u64,
-    /// The server's process ends.
-    pub server_crash_every_ms: u64,
+/// A plan that once failed, and why it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Regression {
+    /// What was broken when it failed.
+    pub found: String,
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// A file that should hold a plan does not.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}: {what}")]
+pub struct PlanError {
+    file: String,
+    what: String,
 }
 
 impl Plan {
-    /// The plan of a seed: each seed suffers from another mixture, and some from nothing.
-    pub fn from_seed(seed: u64) -> Self {
+    /// The plan of a seed: each seed suffers from another mixture, and some from nothing. People act and faults strike
+    /// for this long.
+    pub fn from_seed(seed: u64, active_ms: u64) -> Self {
         let mut random = Random::new(seed);
-        let mut some = |chance: u64, low: u64, high: u64| {
-            let drawn = random.between(low, high);
-            if random.permille(chance) { drawn } else { 0 }
-        };
-        let faults = Faults {
-            drop_permille: some(400, 1, 60),
-            duplicate_permille: some(400, 1, 60),
-            reorder_permille: some(400, 1, 100),
-            delay_ms_max: some(700, 10, 3_000),
-            bytes_per_second: some(250, 1_000, 50_000),
-            break_every_ms: some(500, 2_000, 30_000),
-            half_open_every_ms: some(300, 10_000, 60_000),
-            partition_every_ms: some(400, 10_000, 60_000),
-            reply_lost_every_ms: some(500, 3_000, 30_000),
-            client_crash_every_ms: some(500, 3_000, 30_000),
-            server_crash_every_ms: some(400, 5_000, 40_000),
-        };
-        let pause_ms = some(1000, 200, 3_000);
-        Self { seed, active_ms: 30_000, pause_ms, faults }
+        let pause_ms = random.between(200, 3_000);
+        Self { seed, active_ms, pause_ms, faults: Faults::drawn(&mut random) }
+    }
+
+    /// The same plan with these faults only.
+    #[must_use]
+    pub fn only(mut self, faults: &[Fault]) -> Self {
+        self.faults.0.retain(|fault, _| faults.contains(fault));
+        self
+    }
+
+    /// Reads a plan, saved alone or as a regression.
+    pub fn load(file: &Path) -> Result<Self, PlanError> {
+        let failed = |what: String| PlanError { file: file.display().to_string(), what };
+        let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+        let regression = serde_json::from_str::<Regression>(&text).map(|regression| regression.plan);
+        regression.or_else(|_| serde_json::from_str(&text)).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Writes the plan, so that it can be run again.
+    pub fn save(&self, file: &Path, found: &str) -> Result<(), PlanError> {
+        let regression = Regression { found: found.to_owned(), plan: self.clone() };
+        let failed = |what: String| PlanError { file: file.display().to_string(), what };
+        let text = serde_json::to_string_pretty(&regression).map_err(|error| failed(error.to_string()))?;
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
+        }
+        fs::write(file, text + "\n").map_err(|error| failed(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A saved plan is the same plan, whichever way it was saved.
+    #[test]
+    fn a_saved_plan_is_the_same_plan() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan::from_seed(7, 30_000);
+        let file = folder.path().join("failed/seed-7.json");
+        plan.save(&file, "a message was lost").unwrap();
+        assert_eq!(Plan::load(&file).unwrap(), plan);
+        let bare = folder.path().join("bare.json");
+        fs::write(&bare, serde_json::to_string(&plan).unwrap()).unwrap();
+        assert_eq!(Plan::load(&bare).unwrap(), plan);
+        fs::write(&bare, "{}").unwrap();
+        assert!(Plan::load(&bare).is_err());
     }
 }

@@ -1,0 +1,321 @@
+//! What arrives at a device or at the server, and what they answer.
+
+use fil_client::session::Effect;
+use fil_client::store::StoreError;
+use fil_engine::connection::{Phase, StopReason};
+use fil_engine::outbox::ROWS_MAX;
+use fil_engine::sync::{HELD_MAX, PULLS_MAX};
+use fil_engine::{Change, Input};
+use fil_protocol::limits::COMMANDS_IN_FLIGHT_MAX;
+use fil_protocol::{ClientFrame, ErrorCode, ProtocolError, RawCommand, ServerFrame};
+use fil_server::hub::connection::BACKLOG_BYTES_MAX;
+use fil_server::node::{ConnectionId, Input as ServerInput, Output};
+
+use super::{Due, World};
+use crate::device::Purpose;
+use crate::fault::Fault;
+use crate::network::{Arrival, Side};
+
+/// What the server's queue for one connection may hold beyond its bound: the frames of one step, which the hub counts
+/// before it looks.
+const STEP_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+impl World {
+    pub(super) fn arrive_at_server(&mut self, connection: ConnectionId, arrival: Arrival) {
+        let Some(index) = self.network.device(connection) else { return };
+        if !self.server.is_up() {
+            self.network.close(self.now_ms, connection, &[Side::Device], &mut self.chance.network);
+            return;
+        }
+        match arrival {
+            Arrival::Opened => {
+                let device = &self.devices[index];
+                let token = device.grant.access_after("").map(|access| access.token.clone()).unwrap_or_default();
+                match self.server.connect(self.now_ms, connection, device.actor, &token) {
+                    Ok(expires_ms) => self.expire_at(connection, expires_ms),
+                    Err(code) => self.network.refuse(self.now_ms, connection, code, &mut self.chance.network),
+                }
+            }
+            Arrival::Closed | Arrival::Refused(_) => self.server.forget(connection),
+            Arrival::Frame(text) => match ClientFrame::decode(&text) {
+                Ok(ClientFrame::Renew { token }) => self.renewed(connection, index, &token),
+                Ok(frame) => self.server.put(ServerInput::Frame { connection, frame }),
+                Err(_) => self.edge_refuses(connection, ErrorCode::Malformed),
+            },
+        }
+    }
+
+    pub(super) fn arrive_at_device(&mut self, connection: ConnectionId, arrival: Arrival) -> Result<(), String> {
+        let owner = self.devices.iter().position(|device| device.connection == Some(connection));
+        let Some(index) = owner else { return Ok(()) };
+        if self.devices[index].asleep_since_ms.is_some() {
+            // Nobody is there to take it; what is under way is lost, and nobody is told.
+            self.network.deaden(connection);
+            return Ok(());
+        }
+        match arrival {
+            Arrival::Opened => {
+                self.renew_later(index, connection);
+                self.step(index, Input::Connected)
+            }
+            Arrival::Closed => {
+                self.lose_connection(index);
+                self.step(index, Input::Disconnected { error: None })
+            }
+            Arrival::Refused(ErrorCode::TokenExpired) => {
+                // Once more with another token, within the same attempt.
+                let device = &mut self.devices[index];
+                device.connection = None;
+                if let Some(token) = device.grant.access_after("").map(|access| access.token.clone()) {
+                    device.grant.forget_access(&token);
+                }
+                let attempt = device.attempt;
+                self.want_token(index, Purpose::Connect(attempt));
+                Ok(())
+            }
+            Arrival::Refused(code) => {
+                self.devices[index].connection = None;
+                self.step(index, Input::Disconnected { error: Some(ProtocolError::new(code, "refused")) })
+            }
+            Arrival::Frame(text) => {
+                let text = self.devices[index].dialect.to_device(text);
+                // A frame that does not decode is from a newer server, and is skipped.
+                let Ok(frame) = ServerFrame::decode(&text) else { return Ok(()) };
+                if let ServerFrame::Error { error, .. } = &frame
+                    && error.code == ErrorCode::TokenExpired
+                    && let Some(token) = self.devices[index].grant.access_after("").map(|access| access.token.clone())
+                {
+                    self.devices[index].grant.forget_access(&token);
+                }
+                self.step(index, Input::Frame(frame))
+            }
+        }
+    }
+
+    /// A device's session takes an input, and what follows is carried out.
+    #[allow(clippy::needless_pass_by_value, reason = "an input is given away; it is looked at again if it was refused")]
+    pub(super) fn step(&mut self, index: usize, input: Input) -> Result<(), String> {
+        let effects = match self.devices[index].step(self.now_ms, input.clone()) {
+            Ok(effects) => effects,
+            Err(error) => return self.stumble(index, &input, &error),
+        };
+        if self.crash_after_commit == Some(index) && !effects.is_empty() {
+            self.crash_after_commit = None;
+            self.kill(index);
+            return Ok(());
+        }
+        for effect in effects {
+            match effect {
+                Effect::Connect => self.connect(index),
+                Effect::Close => self.hang_up(index),
+                Effect::Send(frame) => self.send(index, &frame),
+                Effect::Tell(Change::Reverted(conversation, _)) => {
+                    self.people.reverted.insert((index, conversation));
+                }
+                Effect::Tell(_) => {}
+            }
+        }
+        self.check_device(index)
+    }
+
+    /// A step was not stored: nothing left, the connection is gone, and the session rests. That is right only where the
+    /// disk is wrong.
+    fn stumble(&mut self, index: usize, input: &Input, error: &StoreError) -> Result<(), String> {
+        let expected = match error {
+            StoreError::CacheDamaged => self.plan.faults.has(Fault::CacheBitFlip),
+            StoreError::DiskFull | StoreError::Failed(_) => self.devices[index].disk_fails,
+            StoreError::LocalDamaged | StoreError::Locked => false,
+        };
+        if !expected {
+            return Err(format!("device {index}: a step was not stored: {error}"));
+        }
+        self.people.refused(index, input);
+        self.hang_up(index);
+        self.devices[index].rest(self.now_ms, error);
+        Ok(())
+    }
+
+    /// A screen has found damage that no step has come across: the session builds another cache.
+    pub(super) fn rebuild_cache(&mut self, index: usize) -> Result<(), String> {
+        let device = &mut self.devices[index];
+        let now = device.now(self.now_ms);
+        let rebuilt = device.session().map_or(Ok(()), |session| session.rebuild_cache(now));
+        self.stumble(index, &Input::Tick, &rebuilt.err().unwrap_or(StoreError::CacheDamaged))
+    }
+
+    /// Every queue of a device has its bound (invariant 7), and nobody is signed out without a reason.
+    fn check_device(&mut self, index: usize) -> Result<(), String> {
+        let device = &mut self.devices[index];
+        if device.phase() == Some(Phase::Stopped(StopReason::SignedOut)) {
+            return Err(format!("device {index} was signed out, and nobody wanted that"));
+        }
+        let Some(session) = device.session() else { return Ok(()) };
+        let held = session.held();
+        let bounded = held.rows <= ROWS_MAX
+            && held.in_flight <= COMMANDS_IN_FLIGHT_MAX
+            && held.pulls <= PULLS_MAX + 1
+            && held.pushes <= HELD_MAX;
+        if bounded { Ok(()) } else { Err(format!("device {index} holds more than it may: {held:?}")) }
+    }
+
+    fn connect(&mut self, index: usize) {
+        self.hang_up(index);
+        let device = &mut self.devices[index];
+        device.attempt += 1;
+        let attempt = device.attempt;
+        let monotonic_ms = device.now(self.now_ms).monotonic_ms;
+        match device.grant.access(monotonic_ms).map(|access| access.token.clone()) {
+            Some(token) => self.open(index, &token),
+            None => self.want_token(index, Purpose::Connect(attempt)),
+        }
+    }
+
+    /// Opens a socket with an access token.
+    pub(super) fn open(&mut self, index: usize, _token: &str) {
+        let device = &mut self.devices[index];
+        if self.server.is_up() && device.cut_off_until_ms <= self.now_ms {
+            device.connection = Some(self.network.open(self.now_ms, index, &mut self.chance.network));
+        } else {
+            let attempt = device.attempt;
+            self.put(self.now_ms + 50, Due::ConnectFails { index, attempt, error: None });
+        }
+    }
+
+    pub(super) fn connect_fails(&mut self, index: usize, attempt: u64, error: Option<ErrorCode>) -> Result<(), String> {
+        if self.devices[index].attempt != attempt {
+            return Ok(());
+        }
+        let error = error.map(|code| ProtocolError::new(code, "refused"));
+        self.step(index, Input::Disconnected { error })
+    }
+
+    /// The device gives its connection up.
+    pub(super) fn hang_up(&mut self, index: usize) {
+        // Whatever an attempt still waits for is no longer wanted.
+        self.devices[index].attempt += 1;
+        self.lose_connection(index);
+    }
+
+    pub(super) fn lose_connection(&mut self, index: usize) {
+        if let Some(connection) = self.devices[index].connection.take() {
+            self.network.close(self.now_ms, connection, &[], &mut self.chance.network);
+            self.stalls.remove(&connection);
+            self.server.forget(connection);
+        }
+    }
+
+    pub(super) fn send(&mut self, index: usize, frame: &ClientFrame) {
+        if let ClientFrame::Command { no, command: RawCommand::Known(command) } = frame {
+            self.oracle.asked(index, *no, command.conversation());
+        }
+        if let Some(connection) = self.devices[index].connection {
+            let text = self.devices[index].dialect.to_server(frame.encode());
+            self.carry(connection, Side::Server, text);
+        }
+    }
+
+    /// Puts a frame on the line.
+    pub(super) fn carry(&mut self, connection: ConnectionId, to: Side, text: String) {
+        self.network.send(self.now_ms, connection, to, text, &self.faults, &mut self.chance.network);
+    }
+
+    pub(super) fn step_server(&mut self) -> Result<(), String> {
+        let outputs = self.server.step(self.now_ms);
+        let Some(reads) = self.server.reads() else { return Ok(()) };
+        self.oracle.look(reads, &self.people)?;
+        for output in &outputs {
+            if let Output::Send { connection, frame } = output
+                && let Some(device) = self.network.device(*connection)
+            {
+                let frame = ServerFrame::decode(frame).map_err(|error| format!("{error}: {frame}"))?;
+                self.oracle.frame(device, &frame)?;
+            }
+        }
+        let queued = self.server.queued_bytes_max();
+        if queued > BACKLOG_BYTES_MAX + STEP_BYTES_MAX {
+            return Err(format!("{queued} bytes wait for one connection"));
+        }
+        if self.lose_reply && !outputs.is_empty() {
+            self.lose_reply = false;
+            self.drop_refreshes();
+            self.break_all();
+            return Ok(());
+        }
+        let last_pushes = self.last_pushes(&outputs);
+        for (at, output) in outputs.into_iter().enumerate() {
+            match output {
+                Output::Send { connection, frame } => {
+                    let lost =
+                        last_pushes.contains(&at) && self.chance.network.permille(self.faults.get(Fault::LostLastPush));
+                    self.write(connection, &frame, lost);
+                }
+                Output::Close { connection, .. } => self.close(connection),
+                Output::Answered { .. } => {}
+            }
+        }
+        self.answer_refreshes()
+    }
+
+    /// Which outputs are the last push of this step to their connection.
+    fn last_pushes(&self, outputs: &[Output]) -> Vec<usize> {
+        if !self.faults.has(Fault::LostLastPush) {
+            return Vec::new();
+        }
+        let mut last = std::collections::BTreeMap::new();
+        for (at, output) in outputs.iter().enumerate() {
+            if let Output::Send { connection, frame } = output
+                && frame.starts_with(r#"{"type":"event""#)
+            {
+                last.insert(*connection, at);
+            }
+        }
+        last.into_values().collect()
+    }
+
+    /// The server's socket takes a frame: it goes out, or waits behind a device that does not read.
+    fn write(&mut self, connection: ConnectionId, frame: &str, lost: bool) {
+        if let Some(stall) = self.stalls.get_mut(&connection) {
+            stall.bytes += frame.len() as u64;
+            stall.waiting.push_back(frame.to_owned());
+            return;
+        }
+        self.server.written(connection, frame.len());
+        if lost {
+            self.network.strike(Fault::LostLastPush);
+        } else {
+            self.carry(connection, Side::Device, frame.to_owned());
+        }
+    }
+
+    fn close(&mut self, connection: ConnectionId) {
+        self.expires.remove(&connection);
+        match self.stalls.get_mut(&connection) {
+            Some(stall) => stall.closed = true,
+            None => self.network.close_gracefully(connection),
+        }
+    }
+
+    /// A device reads again: what waited for it arrives, in order.
+    pub(super) fn resume(&mut self, connection: ConnectionId) {
+        let Some(stall) = self.stalls.remove(&connection) else { return };
+        for frame in stall.waiting {
+            self.server.written(connection, frame.len());
+            self.carry(connection, Side::Device, frame);
+        }
+        if stall.closed {
+            self.network.close_gracefully(connection);
+        }
+    }
+
+    pub(super) fn break_all(&mut self) {
+        for connection in self.network.connections() {
+            self.break_one(connection, &[Side::Server, Side::Device]);
+        }
+    }
+
+    /// Both ends are told after a while, those named.
+    pub(super) fn break_one(&mut self, connection: ConnectionId, told: &[Side]) {
+        self.stalls.remove(&connection);
+        self.network.sever(self.now_ms, connection, told, &mut self.chance.network);
+    }
+}

@@ -1,0 +1,351 @@
+//! The faults that strike again and again, and what puts an end to each.
+
+use fil_disk::Failure;
+use fil_engine::Input;
+use fil_engine::connection::{Phase, StopReason};
+use fil_protocol::AccountId;
+use fil_server::node::{ConnectionId, Input as ServerInput};
+
+use super::{Due, NOTE_MS, World};
+use crate::device::StartError;
+use crate::dialect::Dialect;
+use crate::fault::Fault;
+use crate::network::Side;
+
+/// A wall clock that moved further than this tells the client's driver that the device slept, in milliseconds.
+const JUMP_NOTICED_MS: u64 = 10_000;
+const HOUR_MS: u64 = 3_600_000;
+
+impl World {
+    /// A fault strikes, and will again.
+    pub(super) fn strike(&mut self, fault: Fault) -> Result<(), String> {
+        self.later(self.faults.get(fault).max(1), Due::Strike(fault));
+        *self.figures.strikes.entry(fault).or_default() += 1;
+        match fault {
+            Fault::Break => {
+                if let Some(connection) = self.any_connection() {
+                    self.break_one(connection, &[Side::Server, Side::Device]);
+                }
+            }
+            Fault::HalfOpen => {
+                if let Some(connection) = self.any_connection() {
+                    self.network.deaden(connection);
+                }
+            }
+            Fault::Partition => {
+                let index = self.any_device();
+                self.devices[index].cut_off_until_ms = self.now_ms + self.chance.fate.between(1_000, 20_000);
+                if let Some(connection) = self.devices[index].connection {
+                    self.network.deaden(connection);
+                }
+            }
+            Fault::ReplyLost => self.lose_reply = true,
+            Fault::SlowConsumer => {
+                if let Some(connection) = self.any_connection() {
+                    self.stalls.entry(connection).or_default();
+                    let until_ms = self.now_ms + self.chance.fate.between(2_000, 45_000);
+                    self.put(until_ms, Due::Resume(connection));
+                }
+            }
+            Fault::Herd => self.herd()?,
+            Fault::ClientCrash => {
+                let index = self.any_device();
+                if self.chance.fate.permille(500) {
+                    self.kill(index);
+                } else {
+                    self.crash_after_commit = Some(index);
+                }
+            }
+            Fault::ServerCrash => self.kill_server(false),
+            Fault::ClientPowerCut => {
+                let index = self.any_device();
+                self.sever_device(index);
+                self.devices[index].cut_power(&mut self.chance.fate);
+                self.restart_later(index);
+            }
+            Fault::ServerPowerCut => self.kill_server(true),
+            Fault::ClientDiskFull => self.fail_device_disk(Failure::Full, false),
+            Fault::ClientWriteError => self.fail_device_disk(Failure::Io, true),
+            Fault::ServerDiskFull => self.fail_server_disk(Failure::Full, false),
+            Fault::ServerWriteError => self.fail_server_disk(Failure::Io, true),
+            Fault::CacheBitFlip => self.flip_bits(),
+            Fault::ClockJump => self.jump_clock()?,
+            Fault::Suspend => self.suspend(),
+            Fault::AccountDisabled => self.disable(),
+            Fault::RestoreByCommand | Fault::RestoreByCopy => self.restore(fault)?,
+            Fault::TwoProcesses => self.intrude()?,
+            _ => return Err(format!("{fault} does not strike by itself")),
+        }
+        Ok(())
+    }
+
+    fn any_device(&mut self) -> usize {
+        usize::try_from(self.chance.fate.below(self.devices.len() as u64)).unwrap_or(0)
+    }
+
+    fn any_connection(&mut self) -> Option<ConnectionId> {
+        self.chance.fate.pick(&self.network.connections()).copied()
+    }
+
+    /// Its process is killed.
+    pub(super) fn kill(&mut self, index: usize) {
+        self.sever_device(index);
+        self.devices[index].kill();
+        self.restart_later(index);
+    }
+
+    fn sever_device(&mut self, index: usize) {
+        if let Some(connection) = self.devices[index].connection {
+            self.break_one(connection, &[Side::Server]);
+        }
+    }
+
+    fn restart_later(&mut self, index: usize) {
+        let again_ms = self.now_ms + self.chance.fate.between(50, 5_000);
+        self.put(again_ms, Due::Restart(index));
+    }
+
+    /// A device that is off begins again; on a disk that fails it may not, and tries again later.
+    pub(super) fn restart(&mut self, index: usize) -> Result<(), String> {
+        let now_ms = self.now_ms;
+        let device = &mut self.devices[index];
+        if device.is_on() || device.asleep_since_ms.is_some() {
+            return Ok(());
+        }
+        match device.start(now_ms) {
+            Ok(()) => Ok(()),
+            Err(StartError::Open(_)) if device.disk_fails => {
+                self.restart_later(index);
+                Ok(())
+            }
+            Err(error) => Err(format!("device {index} does not start: {error}")),
+        }
+    }
+
+    fn kill_server(&mut self, power: bool) {
+        if power {
+            self.server.cut_power(&mut self.chance.fate);
+        } else {
+            self.server.kill();
+        }
+        self.server_is_gone();
+        let again_ms = self.now_ms + self.chance.fate.between(100, 8_000);
+        self.put(again_ms, Due::RestartServer { herd: false });
+    }
+
+    fn server_is_gone(&mut self) {
+        self.drop_refreshes();
+        self.expires.clear();
+        self.break_all();
+    }
+
+    /// The server says good-bye to everybody, restarts, and everybody is back in the same moment.
+    fn herd(&mut self) -> Result<(), String> {
+        self.server.put(ServerInput::ShutDown);
+        self.step_server()?;
+        if self.server.is_up() {
+            self.server.kill();
+            self.server_is_gone();
+        }
+        let again_ms = self.now_ms + self.chance.fate.between(100, 3_000);
+        self.put(again_ms, Due::RestartServer { herd: true });
+        Ok(())
+    }
+
+    /// The server, if it is down, begins again: everything that it had committed is there.
+    pub(super) fn restart_server(&mut self, herd: bool) -> Result<(), String> {
+        if !self.server.is_up() {
+            if let Err(error) = self.server.start() {
+                if !self.server.disk_fails {
+                    return Err(format!("the server does not start: {error}"));
+                }
+                self.put(self.now_ms + 1_000, Due::RestartServer { herd });
+                return Ok(());
+            }
+            let reads = self.server.reads().ok_or("the server has just started")?;
+            self.oracle.look_whole(reads)?;
+        }
+        if herd {
+            for index in 0..self.devices.len() {
+                self.step(index, Input::ConnectNow)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fail_device_disk(&mut self, failure: Failure, once: bool) {
+        let index = self.any_device();
+        let after = self.chance.fate.below(60);
+        self.devices[index].fail_disk(after, failure, once);
+        let until_ms = self.now_ms + self.chance.fate.between(500, 8_000);
+        self.put(until_ms, Due::Heal(Some(index)));
+    }
+
+    fn fail_server_disk(&mut self, failure: Failure, once: bool) {
+        let after = self.chance.fate.below(120);
+        self.server.fail_disk(after, failure, once);
+        let until_ms = self.now_ms + self.chance.fate.between(500, 8_000);
+        self.put(until_ms, Due::Heal(None));
+    }
+
+    pub(super) fn heal(&mut self, of: Option<usize>) {
+        match of {
+            Some(index) => self.devices[index].heal_disk(),
+            None => self.server.heal_disk(),
+        }
+    }
+
+    /// The process of a device ends, and its cache is damaged before it begins again.
+    fn flip_bits(&mut self) {
+        let index = self.any_device();
+        let count = self.chance.fate.between(1, 64);
+        self.sever_device(index);
+        let device = &mut self.devices[index];
+        device.stop();
+        device.flip_bits(count, &mut self.chance.fate);
+        self.restart_later(index);
+    }
+
+    fn jump_clock(&mut self) -> Result<(), String> {
+        let index = self.any_device();
+        let jump_ms = self.chance.fate.between(0, 48 * HOUR_MS).cast_signed() - (24 * HOUR_MS).cast_signed();
+        self.devices[index].skew_ms += jump_ms;
+        if jump_ms.unsigned_abs() > JUMP_NOTICED_MS { self.step(index, Input::Woke) } else { Ok(()) }
+    }
+
+    /// A device sleeps for hours. The others do little meanwhile, and the run lasts that much longer.
+    fn suspend(&mut self) {
+        let index = self.any_device();
+        if self.devices[index].asleep_since_ms.is_some() || self.now_ms < self.quiet_until_ms {
+            return;
+        }
+        let hours_ms = self.chance.fate.between(HOUR_MS, 4 * HOUR_MS);
+        self.devices[index].sleep(self.now_ms);
+        self.quiet_until_ms = self.now_ms + hours_ms;
+        self.active_until_ms += hours_ms;
+        // Misfortunes go to bed too: what was due in the meantime is due afterwards.
+        let strikes = |due: &Due| matches!(due, Due::Strike(_) | Due::Act(_));
+        let due = std::mem::take(&mut self.due);
+        for ((at_ms, order), due) in due {
+            let at_ms = if strikes(&due) { at_ms + hours_ms } else { at_ms };
+            self.due.insert((at_ms, order), due);
+        }
+        self.put(self.quiet_until_ms, Due::Wake(index));
+        for index in 0..self.devices.len() {
+            self.later(15 * 60_000, Due::Act(index));
+        }
+    }
+
+    /// A device wakes up: its sockets look open, and prove nothing.
+    pub(super) fn wake(&mut self, index: usize) -> Result<(), String> {
+        if !self.devices[index].wake(self.now_ms) {
+            return Ok(());
+        }
+        self.restart(index)?;
+        self.step(index, Input::Woke)
+    }
+
+    fn disable(&mut self) {
+        let index = self.any_device();
+        let actor = self.devices[index].actor;
+        if self.server.is_up() && self.disabled.insert(actor.account) {
+            self.server.set_disabled(actor.organisation, actor.account, Some(self.now_ms));
+            let until_ms = self.now_ms + self.chance.fate.between(1_000, 10_000);
+            self.put(until_ms, Due::Enable(actor.account));
+        }
+    }
+
+    /// An administrator enables an account again, until it is; then its people open their apps again.
+    pub(super) fn enable(&mut self, account: AccountId) -> Result<(), String> {
+        let found = self.devices.iter().find(|device| device.actor.account == account);
+        let Some(actor) = found.map(|device| device.actor) else { return Ok(()) };
+        if self.server.is_up() {
+            self.server.set_disabled(actor.organisation, account, None);
+            self.step_server()?;
+        }
+        if self.server.is_disabled(actor.organisation, account) != Some(false) {
+            self.put(self.now_ms + 500, Due::Enable(account));
+            return Ok(());
+        }
+        self.disabled.remove(&account);
+        self.open_apps()
+    }
+
+    /// People whose app says that their account is disabled, though it is no longer, open it again.
+    pub(super) fn open_apps(&mut self) -> Result<(), String> {
+        for index in 0..self.devices.len() {
+            let stopped = self.devices[index].phase() == Some(Phase::Stopped(StopReason::AccountDisabled));
+            if stopped && !self.disabled.contains(&self.devices[index].actor.account) {
+                self.hang_up(index);
+                self.devices[index].stop();
+                self.restart(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first strike takes a backup, the next restores it, and so on.
+    fn restore(&mut self, fault: Fault) -> Result<(), String> {
+        if !self.server.is_up() || self.server.disk_fails {
+            return Ok(());
+        }
+        let Some(backup_ms) = self.backup_ms else {
+            self.server.back_up().map_err(|error| format!("the backup: {error}"))?;
+            self.backup_ms = Some(self.now_ms);
+            return Ok(());
+        };
+        if self.now_ms < backup_ms + 2 * NOTE_MS {
+            // A copy that is younger than the server's last note of how far it had come cannot be told by it.
+            return Ok(());
+        }
+        self.backup_ms = None;
+        self.server.kill();
+        self.server_is_gone();
+        if fault == Fault::RestoreByCommand {
+            self.server.restore().map_err(|error| format!("the restore: {error}"))?;
+        } else {
+            self.server.replace_database();
+        }
+        self.oracle.restored();
+        self.server.start().map_err(|error| format!("the restored server does not start: {error}"))?;
+        let reads = self.server.reads().ok_or("the server has just started")?;
+        self.oracle.look(reads, &self.people)?;
+        // Who is disabled is as it was at the backup; the administrator sees to it.
+        for index in 0..self.devices.len() {
+            let actor = self.devices[index].actor;
+            if self.disabled.contains(&actor.account) {
+                self.server.set_disabled(actor.organisation, actor.account, Some(self.now_ms));
+            } else if self.server.is_disabled(actor.organisation, actor.account) == Some(true) {
+                self.disabled.insert(actor.account);
+                self.put(self.now_ms + 1_000, Due::Enable(actor.account));
+            }
+        }
+        Ok(())
+    }
+
+    /// A second process opens the profile: it is turned away while the first one runs (row 57 of the catalogue).
+    fn intrude(&mut self) -> Result<(), String> {
+        let index = self.any_device();
+        let device = &self.devices[index];
+        if device.intrude() == device.is_on() {
+            let state = if device.is_on() { "is in use" } else { "is free" };
+            return Err(format!("the profile of device {index} {state}, and a second process was treated as if not"));
+        }
+        Ok(())
+    }
+
+    /// A device is updated to the server's version, and begins again.
+    pub(super) fn update(&mut self, index: usize) -> Result<(), String> {
+        if self.devices[index].dialect == Dialect::Same {
+            return Ok(());
+        }
+        if self.devices[index].asleep_since_ms.is_some() || self.devices[index].disk_fails {
+            self.put(self.now_ms + 2_000, Due::Update(index));
+            return Ok(());
+        }
+        self.hang_up(index);
+        self.devices[index].stop();
+        self.devices[index].update()?;
+        self.restart(index)
+    }
+}
