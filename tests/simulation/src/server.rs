@@ -288,6 +288,11 @@ impl Server {
         }
     }
 
+    /// The history that it is in, while it runs.
+    pub fn epoch(&mut self) -> Option<Epoch> {
+        self.reads()?.snapshot().ok()?.epoch().ok()
+    }
+
     /// Whether an account is disabled; none if the server cannot say.
     pub fn is_disabled(&mut self, organisation: OrganisationId, account: AccountId) -> Option<bool> {
         let snapshot = self.reads()?.snapshot().ok()?;

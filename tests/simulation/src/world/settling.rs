@@ -56,10 +56,16 @@ impl World {
     /// Everybody settles, in time.
     pub(super) fn settle(&mut self) -> Result<(), String> {
         self.calm_ms = self.now_ms;
-        let calm_ms = self.now_ms;
+        let mut epoch = self.server.epoch();
         while let Some(difference) = self.difference()? {
+            if self.server.epoch() != epoch {
+                // The server has found out from its clients that its database is an older copy, and begins a new
+                // history: the restore happens now.
+                epoch = self.server.epoch();
+                self.calm_ms = self.now_ms;
+            }
             let look_ms = self.now_ms + LOOK_MS;
-            if look_ms > calm_ms + SETTLE_MS_MAX {
+            if look_ms > self.calm_ms + SETTLE_MS_MAX {
                 for index in 0..self.devices.len() {
                     let session = format!("device {index}: {:?}", self.devices[index].session());
                     self.tell(|| session);
@@ -72,7 +78,7 @@ impl World {
                 self.turn()?;
             }
         }
-        self.figures.settled_in_ms = self.now_ms - calm_ms;
+        self.figures.settled_in_ms = self.now_ms - self.calm_ms;
         Ok(())
     }
 
