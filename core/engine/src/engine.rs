@@ -136,6 +136,9 @@ impl Engine {
                 actions.push(Action::Tell(Change::Status));
             }
             Input::MarkRead { conversation, seq } => {
+                // Nobody has read what is not here. The server confirms no position beyond its head, so such a mark would be
+                // sent again for ever.
+                let seq = self.sync.cursor(conversation).map_or(seq, |cursor| seq.min(cursor));
                 self.reading.mark(conversation, seq, &mut actions);
                 actions.push(Action::Tell(Change::Conversations));
             }

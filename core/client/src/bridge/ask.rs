@@ -1,6 +1,7 @@
 //! Requests as they are typed, made into what the driver and the views take.
 
 use fil_protocol::limits::QUERY_BYTES_MAX;
+use fil_protocol::number::NUMBER_MAX;
 use fil_protocol::{AccountId, ConversationId, MessageId, Seq};
 
 use super::types::{Failure, FailureKind, Request, TimelineRange};
@@ -39,7 +40,7 @@ impl Asked {
             Request::Timeline { conversation, range } => {
                 let stretch = match range {
                     TimelineRange::Opening { limit } => Stretch::Opening { limit },
-                    TimelineRange::From { seq } => Stretch::From { seq: Seq(seq) },
+                    TimelineRange::From { seq } => Stretch::From { seq: number(seq)? },
                     TimelineRange::Before { seq, limit } => Stretch::Before { seq: number(seq)?, limit },
                 };
                 Self::Timeline(conversation_id(&conversation)?, stretch)
@@ -110,9 +111,9 @@ fn account_id(text: &str) -> Result<AccountId, Failure> {
     text.parse().map_err(|_| invalid("the account is no id"))
 }
 
-/// Numbers are stored in 64 bits with a sign.
+/// What cannot cross the wire must not be stored: the server would end every connection that brings it.
 fn number(seq: u64) -> Result<Seq, Failure> {
-    if i64::try_from(seq).is_ok() { Ok(Seq(seq)) } else { Err(invalid("the number is too large")) }
+    if seq <= NUMBER_MAX { Ok(Seq(seq)) } else { Err(invalid("the number is too large")) }
 }
 
 fn short(query: String) -> Result<String, Failure> {

@@ -105,6 +105,11 @@ impl Sync {
         self.account.rev
     }
 
+    /// The last event of a conversation that is stored here; none if nothing is.
+    pub fn cursor(&self, conversation: ConversationId) -> Option<Seq> {
+        self.logs.cursor(conversation)
+    }
+
     /// Whether every head that the server has named is reached.
     pub fn is_caught_up(&self) -> bool {
         self.open && !self.account.is_behind() && self.logs.are_caught_up()

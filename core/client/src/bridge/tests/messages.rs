@@ -196,6 +196,8 @@ async fn what_is_typed_is_checked_before_it_is_queued() {
         ),
         (Request::Delete { conversation: conversation.clone(), message: nowhere.clone() }, FailureKind::NotFound),
         (Request::MarkRead { conversation: conversation.clone(), seq: u64::MAX }, FailureKind::Invalid),
+        // The server would end every connection on which such a number comes.
+        (Request::MarkRead { conversation: conversation.clone(), seq: 1 << 53 }, FailureKind::Invalid),
         (Request::CreateGroup { title: " ".to_owned(), members: Vec::new() }, FailureKind::Invalid),
         (Request::CreateGroup { title: "x".to_owned(), members: vec!["x".to_owned()] }, FailureKind::Invalid),
         (Request::People { query: "x".repeat(300) }, FailureKind::Invalid),
