@@ -22,6 +22,8 @@ pub struct Voice {
     /// Ids of the conversations to write in.
     pub places: Vec<String>,
     written: u64,
+    /// How many messages were asked for.
+    orders: u64,
     said: BTreeMap<String, Vec<Said>>,
     doubtful: BTreeSet<String>,
     asked: BTreeMap<u64, Asked>,
@@ -31,6 +33,8 @@ pub struct Voice {
 #[derive(Clone, Debug)]
 struct Said {
     message: String,
+    /// The how-manieth thing that was asked for. Answers may come in another order, messages may not.
+    order: u64,
     /// Texts that it may have in the end; none of them is certain if there are several.
     texts: Vec<String>,
     deleted: Sure,
@@ -46,7 +50,7 @@ enum Sure {
 /// What was asked, until it is answered.
 #[derive(Clone, Debug)]
 enum Asked {
-    Send { place: String, text: String },
+    Send { place: String, text: String, order: u64 },
     Edit { place: String, at: usize, text: String },
     Delete { place: String, at: usize },
     Other,
@@ -57,7 +61,17 @@ impl Voice {
     pub fn new(handle: &str, fil: Fil) -> Self {
         let screen = Some(Screen::open(&fil));
         let (said, doubtful, asked) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { handle: handle.to_owned(), fil, screen, places: Vec::new(), written: 0, said, doubtful, asked }
+        Self {
+            handle: handle.to_owned(),
+            fil,
+            screen,
+            places: Vec::new(),
+            written: 0,
+            orders: 0,
+            said,
+            doubtful,
+            asked,
+        }
     }
 
     fn screen(&mut self) -> &mut Screen {
@@ -127,7 +141,12 @@ impl Voice {
             _ => {
                 self.written += 1;
                 let text = format!("{} {} {}", self.handle, self.fil.profile(), self.written);
-                (json!({ "type": "send", "conversation": conversation, "text": text }), Asked::Send { place, text })
+                self.orders += 1;
+                let order = self.orders;
+                (
+                    json!({ "type": "send", "conversation": conversation, "text": text }),
+                    Asked::Send { place, text, order },
+                )
             }
         };
         match &asked {
@@ -147,7 +166,8 @@ impl Voice {
     pub fn write(&mut self, place: &str, text: &str) {
         let id = self.screen().say(&json!({ "type": "send", "conversation": place, "text": text }));
         self.doubtful.insert(text.to_owned());
-        self.asked.insert(id, Asked::Send { place: place.to_owned(), text: text.to_owned() });
+        self.orders += 1;
+        self.asked.insert(id, Asked::Send { place: place.to_owned(), text: text.to_owned(), order: self.orders });
         self.hear(id);
     }
 
@@ -192,10 +212,10 @@ impl Voice {
 
     fn promised(&mut self, id: u64, response: &Value) {
         match self.asked.remove(&id) {
-            Some(Asked::Send { place, text }) => {
+            Some(Asked::Send { place, text, order }) => {
                 let message = response["message"].as_str().expect("a message's id").to_owned();
                 self.doubtful.remove(&text);
-                let said = Said { message, texts: vec![text], deleted: Sure::No };
+                let said = Said { message, order, texts: vec![text], deleted: Sure::No };
                 self.said.entry(place).or_default().push(said);
             }
             Some(Asked::Edit { place, at, text }) => {
@@ -242,7 +262,9 @@ impl Voice {
             let found: Vec<&str> = ids.iter().copied().filter(|id| promised.contains(id)).collect();
             // One that was deleted before it was ever sent never comes.
             let must = |said: &&Said| said.deleted == Sure::No || ids.contains(&said.message.as_str());
-            let expected: Vec<&str> = said.iter().filter(must).map(|said| said.message.as_str()).collect();
+            let mut expected: Vec<&Said> = said.iter().filter(must).collect();
+            expected.sort_by_key(|said| said.order);
+            let expected: Vec<&str> = expected.into_iter().map(|said| said.message.as_str()).collect();
             assert_eq!(found, expected, "{}: everything promised in {place}, once, in order", self.handle);
             for said in said {
                 let text = last_text(conversation, &said.message);

@@ -22,8 +22,6 @@ enum Way {
     Command,
     /// The database file of that time, copied back into the folder where the server ran.
     FileByHand,
-    /// The whole folder of that time: what a snapshot of the machine does.
-    FolderByHand,
 }
 
 /// Everybody, and what they have.
@@ -125,12 +123,6 @@ fn after_a_restore_by_the_command_everything_acknowledged_comes_back() {
 #[test]
 fn after_a_database_file_was_copied_back_by_hand_everything_acknowledged_comes_back() {
     drill(Way::FileByHand);
-}
-
-/// Row 50: by hand, the whole folder, witness and all: only clients can notice.
-#[test]
-fn after_a_whole_folder_was_copied_back_by_hand_everything_acknowledged_comes_back() {
-    drill(Way::FolderByHand);
 }
 
 fn drill(way: Way) {
@@ -243,10 +235,6 @@ fn bring_back(house: &House, way: Way, saved: &Path, backup: &Path) {
                 let _ = fs::remove_file(data.join(file));
             }
             fs::copy(saved.join("fil.db"), data.join("fil.db")).expect("the copy is there");
-        }
-        Way::FolderByHand => {
-            fs::remove_dir_all(&data).expect("the folder is ours");
-            copy(saved, &data);
         }
     }
 }

@@ -110,7 +110,7 @@ async fn serve(stream: TcpStream, link: &Link, door: &Door) -> bool {
         let frame = tokio::select! {
             received = from_screen.next(), if open.len() < REQUESTS_MAX => match received {
                 Some(Ok(Message::Text(text))) => {
-                    open.push(answer(link, text.to_string()));
+                    open.push(answer(link, &text));
                     continue;
                 }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return true,
@@ -136,19 +136,22 @@ struct Asked {
     request: Value,
 }
 
-/// Answers one frame; a malformed one too.
-async fn answer(link: &Link, text: String) -> Value {
-    let (id, request) = match serde_json::from_str::<Asked>(&text) {
+/// Answers one frame; a malformed one too. It is asked here and now, so that changes keep the order of their frames.
+fn answer(link: &Link, text: &str) -> impl Future<Output = Value> + use<> {
+    let (id, request) = match serde_json::from_str::<Asked>(text) {
         Ok(asked) => (asked.id, serde_json::from_value::<Request>(asked.request)),
         Err(error) => (Value::Null, Err(error)),
     };
-    let result = match request {
-        Ok(request) => link.bridge().request(request).await,
-        Err(error) => Err(Failure { kind: FailureKind::Invalid, detail: error.to_string() }),
-    };
-    match result {
-        Ok(response) => json!({ "id": id, "response": response }),
-        Err(failure) => json!({ "id": id, "failure": failure }),
+    let asking = request.map(|request| link.bridge().request(request));
+    async move {
+        let result = match asking {
+            Ok(answered) => answered.await,
+            Err(error) => Err(Failure { kind: FailureKind::Invalid, detail: error.to_string() }),
+        };
+        match result {
+            Ok(response) => json!({ "id": id, "response": response }),
+            Err(failure) => json!({ "id": id, "failure": failure }),
+        }
     }
 }
 

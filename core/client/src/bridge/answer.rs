@@ -10,7 +10,8 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::ask::Asked;
-use super::types::{Failure, FailureKind, Older, Request, Response};
+use super::turns::{Turn, Turns};
+use super::types::{Failure, FailureKind, Older, Response};
 use super::{Options, TokenChoice};
 use crate::account::{Account, Shared};
 use crate::driver::{Answer, Event};
@@ -36,6 +37,8 @@ pub(crate) struct Core {
     pub(super) token_file: PathBuf,
     /// Signing in happens once at a time.
     pub(super) signing: Mutex<()>,
+    /// Changes come in the order in which they were asked for.
+    pub(super) turns: Turns,
     events: mpsc::Sender<Event>,
 }
 
@@ -54,13 +57,14 @@ impl Core {
             tokens: options.tokens,
             token_file: folder.token_file(),
             signing: Mutex::default(),
+            turns: Turns::default(),
             events,
         }
     }
 
     /// Answers a request.
-    pub(super) async fn answer(&self, request: Request) -> Result<Response, Failure> {
-        match Asked::parse(request)? {
+    pub(super) async fn answer(&self, asked: Asked, turn: Option<Turn>) -> Result<Response, Failure> {
+        match asked {
             Asked::Session => {
                 let session = self.shared.account().ok().map(|account| account.row());
                 Ok(Response::Session { session })
@@ -89,18 +93,32 @@ impl Core {
                 Ok(Response::Found { hits })
             }
             Asked::Change(change) => {
+                let mut turn = turn;
+                if let Some(turn) = &mut turn {
+                    turn.come().await;
+                }
                 self.shared.account()?;
-                self.tell(|answer| Event::Change { change, answer }).await
+                let answered = self.hand_over(|answer| Event::Change { change, answer }).await?;
+                // The driver has it: the next one may follow.
+                drop(turn);
+                answered.await.map_err(|_| internal("the profile is closed"))?
             }
         }
     }
 
     /// Gives the driver something to do and waits for it to be done.
     pub(super) async fn tell<T>(&self, event: impl FnOnce(Answer<T>) -> Event) -> Result<T, Failure> {
-        let closed = |_| internal("the profile is closed");
+        self.hand_over(event).await?.await.map_err(|_| internal("the profile is closed"))?
+    }
+
+    /// Gives the driver something to do. What comes of it is in the receiver.
+    async fn hand_over<T>(
+        &self,
+        event: impl FnOnce(Answer<T>) -> Event,
+    ) -> Result<oneshot::Receiver<Result<T, Failure>>, Failure> {
         let (answer, answered) = oneshot::channel();
         self.events.send(event(answer)).await.map_err(|_| internal("the profile is closed"))?;
-        answered.await.map_err(closed)?
+        Ok(answered)
     }
 
     /// Looks at one moment of the databases.

@@ -10,6 +10,7 @@ mod answer;
 mod ask;
 pub mod request;
 mod sign_in;
+mod turns;
 pub mod types;
 pub(crate) mod updates;
 
@@ -31,6 +32,7 @@ use crate::http::Http;
 use crate::profile::{ProfileFolder, Record};
 use crate::tokens::tokens;
 use answer::Core;
+use ask::Asked;
 use types::{Failure, FailureKind, Request, Response};
 pub use updates::UpdateReceiver;
 
@@ -143,9 +145,14 @@ impl Bridge {
 
     /// Asks for something. Every request gets one answer. A request whose answer is no longer awaited is carried out
     /// all the same.
-    pub async fn request(&self, request: Request) -> Result<Response, Failure> {
+    ///
+    /// It is carried out from here on, whether or not the answer is awaited, and changes in the order of these calls.
+    pub fn request(&self, request: Request) -> impl Future<Output = Result<Response, Failure>> + Send + use<> {
         let core = Arc::clone(&self.core);
-        self.runtime.spawn(async move { core.answer(request).await }).await.map_err(internal)?
+        let asked = Asked::parse(request);
+        let turn = matches!(asked, Ok(Asked::Change(_))).then(|| core.turns.take());
+        let answering = self.runtime.spawn(async move { core.answer(asked?, turn).await });
+        async move { answering.await.map_err(internal)? }
     }
 
     /// A receiver of every update from now on.
