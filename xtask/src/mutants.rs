@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use crate::Failure;
-use crate::command::{command, execute};
+use crate::command::command;
 use crate::simulate::PROFILE;
 use crate::workspace::Workspace;
 
@@ -91,8 +91,12 @@ impl Copy {
     fn build(&self) -> Result<(), Failure> {
         let arguments = ["build", "--quiet", "--profile", PROFILE, "--package", "fil-simulation"];
         let mut build = command(&self.root, "cargo", &arguments);
-        // A mutant may leave something unused, which is no news.
-        execute(build.env("CARGO_TARGET_DIR", &self.build).env("RUSTFLAGS", "-Awarnings").stdout(Stdio::null()))
+        // A mutant may leave something unused, which is no news; what does not build is told.
+        let output = build.env("CARGO_TARGET_DIR", &self.build).output().map_err(|error| error.to_string())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!("it does not build:\n{}", String::from_utf8_lossy(&output.stderr)))
     }
 
     /// Simulates until a seed fails. What it found; none if every seed passed.
