@@ -164,29 +164,30 @@ impl World {
         device.attempt += 1;
         let attempt = device.attempt;
         let monotonic_ms = device.now(self.now_ms).monotonic_ms;
-        match device.grant.access(monotonic_ms).map(|access| access.token.clone()) {
-            Some(token) => self.open(index, &token),
-            None => self.want_token(index, Purpose::Connect(attempt)),
+        if device.grant.access(monotonic_ms).is_some() {
+            self.open(index);
+        } else {
+            self.want_token(index, Purpose::Connect(attempt));
         }
     }
 
-    /// Opens a socket with an access token.
-    pub(super) fn open(&mut self, index: usize, _token: &str) {
+    /// Opens a socket with the access token that the device holds.
+    pub(super) fn open(&mut self, index: usize) {
         let device = &mut self.devices[index];
         if self.server.is_up() && device.cut_off_until_ms <= self.now_ms {
             device.connection = Some(self.network.open(self.now_ms, index, &mut self.chance.network));
         } else {
             let attempt = device.attempt;
-            self.put(self.now_ms + 50, Due::ConnectFails { index, attempt, error: None });
+            self.put(self.now_ms + 50, Due::ConnectFails { index, attempt });
         }
     }
 
-    pub(super) fn connect_fails(&mut self, index: usize, attempt: u64, error: Option<ErrorCode>) -> Result<(), String> {
-        if self.devices[index].attempt != attempt {
-            return Ok(());
+    pub(super) fn connect_fails(&mut self, index: usize, attempt: u64) -> Result<(), String> {
+        if self.devices[index].attempt == attempt {
+            self.step(index, Input::Disconnected { error: None })
+        } else {
+            Ok(())
         }
-        let error = error.map(|code| ProtocolError::new(code, "refused"));
-        self.step(index, Input::Disconnected { error })
     }
 
     /// The device gives its connection up.

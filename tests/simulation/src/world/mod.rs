@@ -14,8 +14,8 @@ mod tokens;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use fil_engine::Input;
+use fil_protocol::AccountId;
 use fil_protocol::limits::{ACCESS_TOKEN_MS, REFRESH_GRACE_MS};
-use fil_protocol::{AccountId, ErrorCode};
 use fil_server::node::ConnectionId;
 use tempfile::TempDir;
 
@@ -46,7 +46,7 @@ enum Due {
     /// A fault strikes.
     Strike(Fault),
     /// An attempt to connect has failed.
-    ConnectFails { index: usize, attempt: u64, error: Option<ErrorCode> },
+    ConnectFails { index: usize, attempt: u64 },
     /// A refresh token arrives at the server.
     Refresh { index: usize, boot: u64, token: String },
     /// A refresh is answered by nobody.
@@ -277,7 +277,7 @@ impl World {
         match due {
             Due::Act(index) => self.act(index),
             Due::Strike(fault) => self.strike(fault),
-            Due::ConnectFails { index, attempt, error } => self.connect_fails(index, attempt, error),
+            Due::ConnectFails { index, attempt } => self.connect_fails(index, attempt),
             Due::Refresh { index, boot, token } => {
                 self.take_refresh(index, boot, &token);
                 Ok(())

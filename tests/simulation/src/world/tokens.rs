@@ -108,7 +108,7 @@ impl World {
                 continue;
             }
             match (answer, purpose) {
-                (Ok(session), Purpose::Connect(_)) => self.open(index, &session.access_token.clone()),
+                (Ok(_), Purpose::Connect(_)) => self.open(index),
                 (Ok(session), Purpose::Renew(connection)) => {
                     let token = session.access_token.clone();
                     self.send(index, &ClientFrame::Renew { token });
