@@ -10,7 +10,8 @@
 //! A socket that says it is open proves nothing (half-open after sleep, rows 46 and 47 of the failure catalogue), so
 //! silence is answered by a ping and continued silence by a new connection. Attempts are spread with full jitter, and
 //! the back-off starts again only after the connection has been caught up and stable for a while: a server that
-//! accepts and drops must not be hammered.
+//! accepts and drops must not be hammered. Time that a connection was open counts as waiting: attempts are as far apart as
+//! the back-off wants them, and nobody waits half a minute after the half minute that it took to find a line dead.
 
 use fil_protocol::{Class, ErrorCode, ProtocolError};
 
@@ -98,6 +99,8 @@ pub struct Connection {
     phase: Phase,
     /// Attempts since the last stable connection; the back-off doubles with each.
     attempts: u32,
+    /// Since when the connection is open.
+    open_since_ms: Option<u64>,
     /// Since when the connection is open and caught up.
     stable_since_ms: Option<u64>,
     /// When the last frame came.
@@ -116,6 +119,7 @@ impl Connection {
         Self {
             phase,
             attempts: 0,
+            open_since_ms: None,
             stable_since_ms: None,
             heard_ms: monotonic_ms,
             dead_ms: None,
@@ -218,6 +222,7 @@ impl Connection {
     /// `welcome` came.
     pub fn welcomed(&mut self) {
         self.phase = Phase::Open { caught_up: false };
+        self.open_since_ms = Some(self.heard_ms);
     }
 
     /// Whether everything that the server named is here. Answers whether that is news.
@@ -274,15 +279,21 @@ impl Connection {
 
     fn stop(&mut self, reason: StopReason) {
         self.phase = Phase::Stopped(reason);
+        self.open_since_ms = None;
         self.stable_since_ms = None;
         self.dead_ms = None;
     }
 
-    /// Full jitter between a floor and a ceiling that doubles; never sooner than the server asked for.
+    /// Full jitter between a floor and a ceiling that doubles, less the time that the connection was open; never sooner
+    /// than the first delay or than the server asked for.
     fn wait(&mut self, now_ms: u64, retry_after_ms: u64, jitter: &mut Jitter) {
         let doublings = self.attempts.saturating_sub(1).min(16);
         let ceiling_ms = (FIRST_DELAY_MS << doublings).min(DELAY_MS_MAX);
-        let delay_ms = jitter.between(DELAY_MS_MIN, ceiling_ms).max(retry_after_ms.min(RETRY_AFTER_MS_MAX));
+        let drawn_ms = jitter.between(DELAY_MS_MIN, ceiling_ms);
+        // A server that fell takes many connections with it: they are spread over the first delay at least.
+        let shortest_ms = jitter.between(DELAY_MS_MIN, FIRST_DELAY_MS).min(drawn_ms);
+        let open_ms = self.open_since_ms.take().map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
+        let delay_ms = drawn_ms.saturating_sub(open_ms).max(shortest_ms).max(retry_after_ms.min(RETRY_AFTER_MS_MAX));
         self.phase = Phase::Waiting { until_ms: now_ms + delay_ms };
         self.stable_since_ms = None;
         self.dead_ms = None;
@@ -346,6 +357,30 @@ mod tests {
         connection.caught_up(now_ms, true);
         connection.disconnected(now_ms + STABLE_MS, None, jitter);
         assert!(connection.deadline().unwrap() <= now_ms + STABLE_MS + FIRST_DELAY_MS);
+    }
+
+    /// A line that died silently took half a minute to be found out (in the simulation a device was not settled a minute
+    /// after the last fault, because it then waited half a minute more). A connection that was open for long is followed
+    /// by another within the first delay, however many attempts failed before; one that was dropped at once is not.
+    #[test]
+    fn the_time_that_a_connection_was_open_counts_as_waiting() {
+        for seed in 0..50 {
+            let jitter = &mut Jitter::new(seed);
+            let mut connection = open(0, jitter);
+            connection.attempts = 12;
+            connection.tick(SILENCE_MS, jitter);
+            assert_eq!(connection.tick(SILENCE_MS + PONG_MS_MAX, jitter), Some(Step::Close));
+            let wait_ms = connection.deadline().unwrap() - (SILENCE_MS + PONG_MS_MAX);
+            assert!((DELAY_MS_MIN..=FIRST_DELAY_MS).contains(&wait_ms), "seed {seed}: {wait_ms}");
+        }
+        let longest_ms = (0..50).map(|seed| {
+            let jitter = &mut Jitter::new(seed);
+            let mut connection = open(0, jitter);
+            connection.attempts = 12;
+            connection.disconnected(0, None, jitter);
+            connection.deadline().unwrap()
+        });
+        assert!(longest_ms.max() > Some(DELAY_MS_MAX - 5_000), "a server that accepts and drops is hammered");
     }
 
     /// A new generation of numbers needs another hello: at once the first time, after the usual wait from then on.
