@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, ConversationKind, ConversationRecord, KnownEvent, Member, MembershipChange, MessageId, Position, Seq,
+    AccountId, ConversationKind, ConversationRecord, Event, KnownEvent, Member, MembershipChange, MessageId, Position,
+    Seq,
 };
 
 /// One thing in a timeline: a message or a notice, as of [`Item::rev`].
@@ -74,6 +75,14 @@ pub enum ItemBody {
         /// The title.
         title: String,
     },
+}
+
+impl Item {
+    /// The item that an event makes by itself; none for an event that only changes another item.
+    pub fn from_event(event: &Event) -> Option<Self> {
+        let Event { seq, at_ms, author, .. } = *event;
+        Some(Self { seq, rev: seq, at_ms, author, body: ItemBody::from_event(event.known()?)? })
+    }
 }
 
 impl ItemBody {

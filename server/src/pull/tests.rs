@@ -42,9 +42,8 @@ impl Fold {
         let known = event.known().expect("the server writes events that it knows");
         assert_eq!(event.seq, self.head.seq.next(), "a gap");
         self.head.seq = event.seq;
-        if let Some(body) = ItemBody::from_event(known) {
-            let Event { seq, at_ms, author, .. } = *event;
-            self.items.insert(seq, Item { seq, rev: seq, at_ms, author, body });
+        if let Some(item) = Item::from_event(event) {
+            self.items.insert(item.seq, item);
         }
         match known {
             KnownEvent::Created { members, .. } => {

@@ -17,9 +17,8 @@ pub(super) fn apply(context: Context<'_>, conversation: ConversationId, message:
     let ItemBody::Message { id, sent, .. } = item.body else {
         return Ok(Done::before(item.rev));
     };
-    context.organisation.bury_message(conversation, message, item.seq, sent)?;
     context.organisation.record_deletion(conversation, item.seq)?;
     let rev = log.append(KnownEvent::Deletion { message, target: item.seq })?;
-    context.organisation.replace_item(conversation, &Item { rev, body: ItemBody::Deleted { id, sent }, ..item })?;
+    context.organisation.bury_message(conversation, &Item { rev, body: ItemBody::Deleted { id, sent }, ..item })?;
     Ok(log.done())
 }

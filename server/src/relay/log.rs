@@ -2,8 +2,8 @@
 
 use fil_protocol::limits::CONVERSATIONS_MAX;
 use fil_protocol::{
-    AccountId, Action, ConversationEntry, ConversationId, Event, EventBody, Item, ItemBody, KnownAccountEntry,
-    KnownEvent, Member, MessageId, Position, Role, Seq, can,
+    AccountId, Action, ConversationEntry, ConversationId, Event, EventBody, Item, KnownAccountEntry, KnownEvent,
+    Member, MessageId, Position, Role, Seq, can,
 };
 
 use super::{Context, Done, Stop, reject};
@@ -48,7 +48,7 @@ impl<'t> Log<'t> {
         Position { seq: self.row.head.seq.next(), sent: self.row.head.sent }
     }
 
-    /// Appends an event, and the item that it makes, if it makes one. Numbers have no gap, time does not go back.
+    /// Appends an event. Numbers have no gap, time does not go back.
     pub(super) fn append(&mut self, body: KnownEvent) -> Result<Seq, StoreError> {
         let head = match &body {
             KnownEvent::Message { sent, .. } => Position { sent: *sent, ..self.next() },
@@ -56,12 +56,8 @@ impl<'t> Log<'t> {
         };
         let at_ms = self.context.now_ms.max(self.row.last_at_ms);
         let (organisation, author) = (self.context.organisation, self.context.actor.account);
-        let item = ItemBody::from_event(&body).map(|body| Item { seq: head.seq, rev: head.seq, at_ms, author, body });
         let event = Event { seq: head.seq, at_ms, author, body: EventBody::Known(body) };
         organisation.append_event(self.conversation(), &event)?;
-        if let Some(item) = item {
-            organisation.append_item(self.conversation(), &item)?;
-        }
         organisation.advance(self.conversation(), head, at_ms)?;
         self.row.head = head;
         self.row.last_at_ms = at_ms;

@@ -77,6 +77,11 @@ fn text_item(seq: u64, text: &str) -> Item {
     Item { seq: Seq(seq), rev: Seq(seq), at_ms: NOW_MS, author: account(ADA), body }
 }
 
+fn deleted_item(seq: u64, rev: u64) -> Item {
+    let body = ItemBody::Deleted { id: message(u8::try_from(seq).unwrap()), sent: seq };
+    Item { rev: Seq(rev), body, ..text_item(seq, "") }
+}
+
 fn text_event(seq: u64, text: &str) -> Event {
     let id = message(u8::try_from(seq).unwrap());
     let body = KnownEvent::Message { id, text: text.to_owned(), sent: seq, composed_at_ms: 1 };
@@ -117,19 +122,19 @@ pub(super) fn a_nested_part_is_undone_alone(store: &mut dyn Store) {
     writer.create_conversation(&record(1)).unwrap();
     join(writer.as_ref(), group(1), account(ADA), true);
     let outer = nested(transaction_ref, || {
-        writer.append_item(group(1), &text_item(1, "kept"))?;
+        writer.append_event(group(1), &text_event(1, "kept"))?;
         let failed = nested(transaction_ref, || {
-            writer.append_item(group(1), &text_item(2, "failed"))?;
+            writer.append_event(group(1), &text_event(2, "failed"))?;
             Err::<((), bool), _>(StoreError::Missing("anything"))
         })?;
         assert!(matches!(failed, Err(StoreError::Missing("anything"))));
         let refused = nested(transaction_ref, || {
-            writer.append_item(group(1), &text_item(3, "refused"))?;
+            writer.append_event(group(1), &text_event(3, "refused"))?;
             Ok(("no", false))
         })??;
         assert_eq!(refused, "no");
         // It may get the place that the undone ones had; their words must not be found in it.
-        writer.append_item(group(1), &text_item(4, "later"))?;
+        writer.append_event(group(1), &text_event(4, "later"))?;
         Ok(((), true))
     });
     outer.unwrap().unwrap();
@@ -199,7 +204,6 @@ pub(super) fn an_organisation_sees_only_its_own(store: &mut dyn Store) {
         writer.create_conversation(&record(1)).unwrap();
         join(writer, g, ada, true);
         writer.append_event(g, &text_event(1, "secret")).unwrap();
-        writer.append_item(g, &text_item(1, "secret")).unwrap();
         writer.record_deletion(g, Seq(1)).unwrap();
         writer.store_verdict(device, &Verdict { no: 1, outcome: Outcome::Applied { seq: Seq(1) } }).unwrap();
         writer.create_invite(&invite).unwrap();
@@ -249,7 +253,7 @@ pub(super) fn an_organisation_sees_only_its_own(store: &mut dyn Store) {
         assert!(writer.set_refresh_counter(device, 5).is_err());
         assert!(writer.set_title(g, "Mine").is_err());
         assert!(writer.advance(g, Position::default(), 1).is_err());
-        assert!(writer.bury_message(g, message(1), Seq(1), 1).is_err());
+        assert!(writer.bury_message(g, &deleted_item(1, 2)).is_err());
         assert!(writer.replace_item(g, &text_item(1, "changed")).is_err());
         assert_eq!(writer.use_invite(&invite.hash, 1).unwrap(), None);
     });
@@ -380,7 +384,7 @@ pub(super) fn events_are_numbered_without_doubles(store: &mut dyn Store) {
         let text = "y".to_owned();
         let edit = KnownEvent::Edit { message: message(2), target: Seq(2), text };
         writer.append_event(g, &Event { seq: Seq(6), body: EventBody::Known(edit), ..text_event(6, "") }).unwrap();
-        writer.bury_message(g, message(2), Seq(2), 2).unwrap();
+        writer.bury_message(g, &deleted_item(2, 6)).unwrap();
         let body = |seq| writer.event(g, Seq(seq)).unwrap().unwrap().body;
         let id = message(2);
         assert_eq!(body(2), EventBody::Known(KnownEvent::Tombstone { message: id, sent: Some(2) }));
@@ -397,9 +401,9 @@ pub(super) fn items_come_in_pages_and_tell_what_touched_them(store: &mut dyn Sto
     write(store, 1, |writer| {
         writer.create_conversation(&record(1)).unwrap();
         for seq in [2, 3, 5, 8] {
-            writer.append_item(g, &text_item(seq, "text")).unwrap();
+            writer.append_event(g, &text_event(seq, "text")).unwrap();
         }
-        assert!(matches!(writer.append_item(g, &text_item(8, "twice")), Err(StoreError::Exists(_))));
+        assert!(matches!(writer.append_event(g, &text_event(8, "twice")), Err(StoreError::Exists(_))));
         let page = |before: Option<u64>, items_max| -> Vec<u64> {
             let items = writer.items_before(g, before.map(Seq), items_max).unwrap();
             items.into_iter().map(|item| item.seq.0).collect()
@@ -441,9 +445,9 @@ pub(super) fn search_follows_edits_deletions_and_membership(store: &mut dyn Stor
         join(writer, group(1), account(BEN), true);
         let texts = ["the red Éléphant", "a red balloon", "東京都に行く", "elephants never forget"];
         for (index, text) in texts.iter().enumerate() {
-            writer.append_item(group(1), &text_item(index as u64 + 1, text)).unwrap();
+            writer.append_event(group(1), &text_event(index as u64 + 1, text)).unwrap();
         }
-        writer.append_item(group(2), &Item { ..text_item(9, "red in another group") }).unwrap();
+        writer.append_event(group(2), &text_event(9, "red in another group")).unwrap();
     });
     let found = |store: &mut dyn Store, who, query: &str, conversation: Option<u8>| -> Vec<u64> {
         let words = fil_words::query(query).unwrap();
@@ -468,8 +472,7 @@ pub(super) fn search_follows_edits_deletions_and_membership(store: &mut dyn Stor
         let rest = writer.search(account(ADA), &words, None, Some(page[1].number), 2).unwrap();
         assert_eq!((page[0].item.seq, page[1].item.seq, rest[0].item.seq), (Seq(9), Seq(2), Seq(1)));
         writer.replace_item(group(1), &Item { rev: Seq(5), ..text_item(2, "a blue balloon") }).unwrap();
-        let body = ItemBody::Deleted { id: message(1), sent: 1 };
-        writer.replace_item(group(1), &Item { rev: Seq(6), body, ..text_item(1, "") }).unwrap();
+        writer.bury_message(group(1), &deleted_item(1, 6)).unwrap();
     });
     assert_eq!(found(store, ADA, "red", None), [9]);
     assert_eq!(found(store, ADA, "blue", None), [2]);

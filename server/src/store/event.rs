@@ -1,6 +1,6 @@
 //! Events: the log of a conversation.
 
-use fil_protocol::{ConversationId, Event, MessageId, Seq};
+use fil_protocol::{ConversationId, Event, Item, Seq};
 
 use super::StoreError;
 
@@ -22,15 +22,12 @@ pub trait ReadEvents {
 
 /// Writes.
 pub trait WriteEvents {
-    /// Appends an event. Its number must be the conversation's next; [`StoreError::Exists`] if the number is taken.
+    /// Appends an event, and with it the item that it makes, if it makes one. Its number must be the conversation's next;
+    /// [`StoreError::Exists`] if the number is taken.
     fn append_event(&self, conversation: ConversationId, event: &Event) -> Result<(), StoreError>;
 
-    /// Blanks a message's event and all its edits to tombstones with the same numbers.
-    fn bury_message(
-        &self,
-        conversation: ConversationId,
-        message: MessageId,
-        seq: Seq,
-        sent: u64,
-    ) -> Result<(), StoreError>;
+    /// Deletes the content of a message: its event and all its edits become tombstones with the same numbers, its item
+    /// becomes this one, and its words leave the index. Nothing else of `deleted` is looked at than its number, `rev` and
+    /// body, which is [`fil_protocol::ItemBody::Deleted`].
+    fn bury_message(&self, conversation: ConversationId, deleted: &Item) -> Result<(), StoreError>;
 }

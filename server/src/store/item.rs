@@ -53,11 +53,8 @@ pub trait ReadItems {
     ) -> Result<Vec<Hit>, StoreError>;
 }
 
-/// Writes. The index of words follows by itself.
+/// Writes. Items come with their events ([`super::WriteEvents`]); the index of words follows by itself.
 pub trait WriteItems {
-    /// Adds an item.
-    fn append_item(&self, conversation: ConversationId, item: &Item) -> Result<(), StoreError>;
-
     /// Replaces the body and `rev` of the item with this number.
     fn replace_item(&self, conversation: ConversationId, item: &Item) -> Result<(), StoreError>;
 }

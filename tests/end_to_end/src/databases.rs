@@ -82,7 +82,7 @@ pub fn conversations(house: &House) -> BTreeMap<String, Conversation> {
         let body: String = row.get(3).expect("a text");
         events.push(LogEvent { seq, author, body: serde_json::from_str(&body).expect("a body is JSON") });
     });
-    let sql = "SELECT conversation, seq, body FROM item WHERE message IS NOT NULL ORDER BY conversation, seq";
+    let sql = "SELECT conversation, seq, coalesce(item, body) FROM event WHERE message IS NOT NULL ORDER BY conversation, seq";
     each(&db, sql, |row| {
         let body: String = row.get(2).expect("a text");
         if !body.contains("\"type\":\"deleted\"") {

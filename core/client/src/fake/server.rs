@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use fil_protocol::{
     AccountChanges, AccountEntry, AccountId, ClientFrame, Command, ConversationEntry, ConversationId, ConversationKind,
-    DeviceId, Epoch, ErrorCode, Event, EventBody, Generation, Head, Item, ItemBody, KnownAccountEntry, KnownEvent,
-    Member, MessageId, OrganisationId, Outcome, Position, Profile, ProtocolError, RawCommand, Role, Seq, ServerFrame,
-    Stream, Verdict, Welcome,
+    DeviceId, Epoch, ErrorCode, Event, EventBody, Generation, Head, Item, KnownAccountEntry, KnownEvent, Member,
+    MessageId, OrganisationId, Outcome, Position, Profile, ProtocolError, RawCommand, Role, Seq, ServerFrame, Stream,
+    Verdict, Welcome,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -317,7 +317,7 @@ impl State {
         };
         let log = &self.logs[&conversation];
         let from = 1_u64.max(u64::saturating_sub(before, 50));
-        let items = (from..before).filter_map(|seq| item(&log[seq as usize - 1])).collect();
+        let items = (from..before).filter_map(|seq| Item::from_event(&log[seq as usize - 1])).collect();
         let page = fil_protocol::http::HistoryPage { items, from: Seq(from), as_of: Seq(log.len() as u64) };
         Answer::json(200, serde_json::to_string(&page).unwrap())
     }
@@ -397,7 +397,7 @@ impl State {
             window: fil_protocol::Window {
                 record: fil_protocol::ConversationRecord { conversation, kind, title },
                 members,
-                items: log[from..].iter().filter_map(item).collect(),
+                items: log[from..].iter().filter_map(Item::from_event).collect(),
                 from: Seq(from as u64 + 1),
                 as_of,
                 changed: Vec::new(),
@@ -406,11 +406,6 @@ impl State {
             },
         }
     }
-}
-
-fn item(event: &Event) -> Option<Item> {
-    let body = ItemBody::from_event(event.known()?)?;
-    Some(Item { seq: event.seq, rev: event.seq, at_ms: event.at_ms, author: event.author, body })
 }
 
 pub(crate) fn refusal(status: u16, code: ErrorCode) -> Answer {

@@ -2,7 +2,7 @@
 
 use fil_protocol::{Outcome, Position, Seq, Verdict};
 
-use super::{join, record, text_event, text_item, write};
+use super::{join, record, text_event, write};
 use crate::store::{OrganisationWriter, Store, nested};
 use crate::testing::{ADA, NOW_MS, account, actor, generation, group, message, organisation, populate};
 
@@ -21,7 +21,6 @@ pub(in crate::store) fn a_send_is_seen_by_every_read_and_undone_with_its_part(st
         assert_eq!(writer.conversation(g).unwrap().unwrap().head.seq, Seq(seq - 1));
         assert_eq!(writer.message(g, message(u8::try_from(seq).unwrap())).unwrap(), None);
         writer.append_event(g, &text_event(seq, "text")).unwrap();
-        writer.append_item(g, &text_item(seq, "text")).unwrap();
         writer.advance(g, head, NOW_MS).unwrap();
         assert_eq!(writer.set_read(g, ada, head).unwrap(), seq + 1);
         writer.store_verdict(device, &Verdict { no: seq, outcome: Outcome::Applied { seq: Seq(seq) } }).unwrap();

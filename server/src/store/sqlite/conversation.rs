@@ -67,7 +67,8 @@ impl ReadConversations for Organisation<'_> {
 
     fn sent_up_to(&self, conversation: ConversationId, up_to: Seq) -> Result<u64, StoreError> {
         let mut statement = self.sql(
-            "SELECT sent FROM item WHERE organisation = ?1 AND conversation = ?2 AND seq <= ?3 AND sent IS NOT NULL
+            "SELECT sent FROM event
+             WHERE organisation = ?1 AND conversation = ?2 AND seq <= ?3 AND rev IS NOT NULL AND sent IS NOT NULL
              ORDER BY seq DESC LIMIT 1",
         )?;
         let key = params![self.number, conversation.as_bytes(), seq(up_to)];

@@ -1,9 +1,9 @@
 //! Devices.
 
-use fil_protocol::{AccountId, DeviceId, Generation};
+use fil_protocol::{AccountId, DeviceId, Generation, Outcome, Verdict};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{id, int, maybe_number, number};
+use super::columns::{from_json, id, int, maybe_number, number, to_json};
 use super::error::{exists, found};
 use super::organisation::Organisation;
 use super::working::Number;
@@ -56,29 +56,7 @@ impl ReadDevices for Organisation<'_> {
     }
 
     fn progress(&self, device: DeviceId) -> Result<Option<Progress>, StoreError> {
-        let key = (self.number, device);
-        let kept = self.working.devices.borrow().get(&key);
-        if kept.is_some() {
-            return Ok(kept);
-        }
-        let mut statement = self.glance(
-            "SELECT d.generation, d.applied, d.acknowledged, d.revoked_at_ms IS NULL AND a.disabled_at_ms IS NULL
-             FROM device d JOIN account a ON a.organisation = d.organisation AND a.id = d.account
-             WHERE d.organisation = ?1 AND d.id = ?2",
-        )?;
-        let progress = statement.query_row(params![self.number, device.as_bytes()], |row| {
-            Ok(Progress {
-                generation: row.get::<_, Option<[u8; 16]>>(0)?.map(Generation::from),
-                applied: number(row, 1)?,
-                acknowledged: number(row, 2)?,
-                active: row.get(3)?,
-            })
-        });
-        let progress = progress.optional()?;
-        if let Some(progress) = progress {
-            self.working.devices.borrow_mut().keep(key, progress);
-        }
-        Ok(progress)
+        Ok(self.work(device)?.map(|work| work.progress))
     }
 }
 
@@ -126,46 +104,109 @@ impl WriteDevices for Organisation<'_> {
     }
 
     fn start_generation(&self, device: DeviceId, generation: Generation) -> Result<(), StoreError> {
-        let rows = self
-            .sql(
-                "UPDATE device SET generation = ?3, applied = 0, acknowledged = 0
-                 WHERE organisation = ?1 AND id = ?2",
-            )?
-            .execute(params![self.number, device.as_bytes(), generation.as_bytes()])?;
-        found("device", rows)?;
-        self.sql("DELETE FROM verdict WHERE organisation = ?1 AND device = ?2")?
-            .execute(params![self.number, device.as_bytes()])?;
+        let mut work = self.work(device)?.ok_or(StoreError::Missing("device"))?;
+        work.progress = Progress { generation: Some(generation), applied: 0, acknowledged: 0, ..work.progress };
+        work.verdicts.clear();
+        self.set_work(device, work);
         Ok(())
     }
 
     fn set_applied(&self, device: DeviceId, no: u64) -> Result<(), StoreError> {
-        let progress = self.progress(device)?.ok_or(StoreError::Missing("device"))?;
-        self.working.devices.borrow_mut().put((self.number, device), Progress { applied: no, ..progress });
+        let mut work = self.work(device)?.ok_or(StoreError::Missing("device"))?;
+        work.progress.applied = no;
+        self.set_work(device, work);
         Ok(())
     }
 
     fn acknowledge(&self, device: DeviceId, no: u64) -> Result<(), StoreError> {
-        let progress = self.progress(device)?.ok_or(StoreError::Missing("device"))?;
-        let acknowledged = no.min(progress.applied);
-        if acknowledged > progress.acknowledged {
-            let key = (self.number, device);
-            self.working.devices.borrow_mut().put(key, Progress { acknowledged, ..progress });
-            self.working.acknowledged.borrow_mut().put(key, acknowledged);
+        let mut work = self.work(device)?.ok_or(StoreError::Missing("device"))?;
+        let acknowledged = no.min(work.progress.applied);
+        if acknowledged > work.progress.acknowledged {
+            let count = usize::try_from(acknowledged - work.progress.acknowledged).unwrap_or(usize::MAX);
+            work.verdicts.drain(..count.min(work.verdicts.len()));
+            work.progress.acknowledged = acknowledged;
+            self.set_work(device, work);
         }
         Ok(())
     }
 }
 
-/// Writes how far a device's commands are.
-pub(super) fn update_progress(
+/// What every command of a device changes.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
+    pub(super) progress: Progress,
+    /// The verdicts after the last one acknowledged, without a gap. Few, because clients acknowledge; their number is
+    /// bounded by [`crate::node`].
+    pub(super) verdicts: Vec<Outcome>,
+}
+
+impl Work {
+    /// The number that the next verdict has.
+    pub(super) fn next_no(&self) -> u64 {
+        self.progress.acknowledged + self.verdicts.len() as u64 + 1
+    }
+
+    /// The verdict on a number, unless it was acknowledged or is yet to come.
+    pub(super) fn verdict(&self, no: u64) -> Option<Verdict> {
+        let place = usize::try_from(no.checked_sub(self.progress.acknowledged + 1)?).ok()?;
+        Some(Verdict { no, outcome: self.verdicts.get(place)?.clone() })
+    }
+}
+
+impl Organisation<'_> {
+    /// What a device's commands have changed.
+    pub(super) fn work(&self, device: DeviceId) -> Result<Option<Work>, StoreError> {
+        let key = (self.number, device);
+        let kept = self.working.devices.borrow().get(&key);
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let mut statement = self.glance(
+            "SELECT d.generation, d.applied, d.acknowledged, d.revoked_at_ms IS NULL AND a.disabled_at_ms IS NULL,
+                    d.verdicts
+             FROM device d JOIN account a ON a.organisation = d.organisation AND a.id = d.account
+             WHERE d.organisation = ?1 AND d.id = ?2",
+        )?;
+        let mut rows = statement.query(params![self.number, device.as_bytes()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let progress = Progress {
+            generation: row.get::<_, Option<[u8; 16]>>(0)?.map(Generation::from),
+            applied: number(row, 1)?,
+            acknowledged: number(row, 2)?,
+            active: row.get(3)?,
+        };
+        let verdicts = from_json(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let work = Work { progress, verdicts };
+        self.working.devices.borrow_mut().keep(key, work.clone());
+        Ok(Some(work))
+    }
+
+    /// Changes it; it waits to be written.
+    pub(super) fn set_work(&self, device: DeviceId, work: Work) {
+        self.working.devices.borrow_mut().put((self.number, device), work);
+    }
+}
+
+/// Writes what a device's commands have changed.
+pub(super) fn update_work(
     connection: &Connection,
     number: Number,
     device: DeviceId,
-    progress: &Progress,
+    work: &Work,
 ) -> Result<(), StoreError> {
     let rows = connection
-        .prepare_cached("UPDATE device SET applied = ?3, acknowledged = ?4 WHERE organisation = ?1 AND id = ?2")?
-        .execute(params![number, device.as_bytes(), int(progress.applied), int(progress.acknowledged)])?;
+        .prepare_cached(
+            "UPDATE device SET generation = ?3, applied = ?4, acknowledged = ?5, verdicts = ?6
+             WHERE organisation = ?1 AND id = ?2",
+        )?
+        .execute(params![
+            number,
+            device.as_bytes(),
+            work.progress.generation.map(|generation| *generation.as_bytes()),
+            int(work.progress.applied),
+            int(work.progress.acknowledged),
+            to_json(&work.verdicts)?
+        ])?;
     found("device", rows)
 }
 

@@ -1,16 +1,16 @@
-//! Items, and the index of their words.
+//! Items, which lie in the rows of their events, and the index of their words.
 
-use fil_protocol::{AccountId, ConversationId, Item, ItemBody, MessageId, Seq};
-use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
+use fil_protocol::{AccountId, ConversationId, Item, MessageId, Seq};
+use rusqlite::{Row, params};
 
-use super::columns::{from_json, id, int, limit, number, seq, to_json};
-use super::error::exists;
+use super::columns::{id, int, limit, number, seq};
+use super::event::item_body;
 use super::organisation::Organisation;
-use super::words::WordsChange;
 use super::working::Number;
 use crate::store::{Hit, HitNumber, ReadItems, StoreError, WriteItems};
 
-/// Version 1.
+/// Version 1; since version 3 items lie in the rows of their events ([`super::event::WITH_ITEMS`]), and the index of words
+/// is as it was.
 ///
 /// - `document` is the order in which messages were stored; hits are newest first by it.
 /// - Only items that a later event touched are in `item_touched`, so sending a message does not write it.
@@ -48,12 +48,13 @@ pub(super) const MESSAGES_BY_TIME: &str = "
     CREATE UNIQUE INDEX item_message ON item (message, organisation, conversation) WHERE message IS NOT NULL;
 ";
 
-const COLUMNS: &str = "seq, rev, at_ms, author, body";
-pub(super) const MESSAGE: &str = "SELECT seq, rev, at_ms, author, body FROM item
+pub(super) const MESSAGE: &str = "SELECT seq, rev, at_ms, author, item, body FROM event
     WHERE organisation = ?1 AND conversation = ?2 AND message = ?3";
+pub(super) const BEFORE: &str = "SELECT seq, rev, at_ms, author, item, body FROM event
+    WHERE organisation = ?1 AND conversation = ?2 AND seq < ?3 AND rev IS NOT NULL ORDER BY seq DESC LIMIT ?4";
 
 /// The terms that every text of a conversation carries.
-fn scope(number: Number, conversation: ConversationId) -> String {
+pub(super) fn scope(number: Number, conversation: ConversationId) -> String {
     format!("o{number} c{}", conversation.0.simple())
 }
 
@@ -64,12 +65,8 @@ impl ReadItems for Organisation<'_> {
         before: Option<Seq>,
         items_max: usize,
     ) -> Result<Vec<Item>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM item WHERE organisation = ?1 AND conversation = ?2 AND seq < ?3
-             ORDER BY seq DESC LIMIT ?4"
-        );
         let before = before.map_or(i64::MAX, seq);
-        let mut items = self.items(&sql, params![self.number, conversation.as_bytes(), before, limit(items_max)])?;
+        let mut items = self.items(BEFORE, params![self.number, conversation.as_bytes(), before, limit(items_max)])?;
         items.reverse();
         Ok(items)
     }
@@ -81,13 +78,11 @@ impl ReadItems for Organisation<'_> {
         below: Seq,
         items_max: usize,
     ) -> Result<Vec<Item>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM item INDEXED BY item_touched
+        let sql = "SELECT seq, rev, at_ms, author, item, body FROM event INDEXED BY event_touched
              WHERE organisation = ?1 AND conversation = ?2 AND rev > ?3 AND seq < ?4 AND rev > seq
-             ORDER BY rev LIMIT ?5"
-        );
+             ORDER BY rev LIMIT ?5";
         let key = params![self.number, conversation.as_bytes(), seq(since), seq(below), limit(items_max)];
-        let mut items = self.items(&sql, key)?;
+        let mut items = self.items(sql, key)?;
         items.sort_by_key(|item| item.seq);
         Ok(items)
     }
@@ -117,104 +112,28 @@ impl ReadItems for Organisation<'_> {
         let matching = format!("scope : {scope} AND words : ({words})");
         // CROSS JOIN keeps the order of the tables: the index of words leads, newest first.
         let mut statement = self.sql(
-            "SELECT i.seq, i.rev, i.at_ms, i.author, i.body, i.document, i.conversation
+            "SELECT e.seq, e.rev, e.at_ms, e.author, e.item, e.body, e.document, e.conversation
              FROM item_words w
-             CROSS JOIN item i ON i.document = w.rowid
-             CROSS JOIN member m ON m.organisation = ?1 AND m.conversation = i.conversation AND m.account = ?2
-             WHERE w.item_words MATCH ?3 AND w.rowid < ?4 AND i.organisation = ?1 AND m.member
+             CROSS JOIN event e ON e.document = w.rowid
+             CROSS JOIN member m ON m.organisation = ?1 AND m.conversation = e.conversation AND m.account = ?2
+             WHERE w.item_words MATCH ?3 AND w.rowid < ?4 AND e.organisation = ?1 AND m.member
              ORDER BY w.rowid DESC LIMIT ?5",
         )?;
         let before = before.map_or(i64::MAX, |number| int(number.0));
         let mut rows = statement.query(params![self.number, account.as_bytes(), matching, before, limit(hits_max)])?;
         let mut hits = Vec::new();
         while let Some(row) = rows.next()? {
-            let number = HitNumber(number(row, 5)?);
-            hits.push(Hit { number, conversation: id(row, 6)?, item: item_row(row)? });
+            let number = HitNumber(number(row, 6)?);
+            hits.push(Hit { number, conversation: id(row, 7)?, item: item_row(row)? });
         }
         Ok(hits)
     }
 }
 
 impl WriteItems for Organisation<'_> {
-    fn append_item(&self, conversation: ConversationId, item: &Item) -> Result<(), StoreError> {
-        // Together with its event, whose number nobody else has.
-        if self.working.events.borrow().get(&(self.number, conversation, item.seq)).is_some() {
-            self.working.append_item(self.number, conversation, item.clone());
-            return Ok(());
-        }
-        let document = add(&mut *self.sql(INSERT)?, self.number, conversation, item)?;
-        if let ItemBody::Message { text, .. } = &item.body {
-            let scope = scope(self.number, conversation);
-            self.working.index(WordsChange::Add { document, scope, text: text.clone() });
-        }
-        Ok(())
-    }
-
     fn replace_item(&self, conversation: ConversationId, item: &Item) -> Result<(), StoreError> {
-        let key = params![self.number, conversation.as_bytes(), seq(item.seq)];
-        let (document, old): (i64, String) = self
-            .sql("SELECT document, body FROM item WHERE organisation = ?1 AND conversation = ?2 AND seq = ?3")?
-            .query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?
-            .ok_or(StoreError::Missing("item"))?;
-        if let ItemBody::Message { text, .. } = from_json(&old)? {
-            let scope = scope(self.number, conversation);
-            self.working.index(WordsChange::Remove { document, scope, text });
-        }
-        if let ItemBody::Message { text, .. } = &item.body {
-            let scope = scope(self.number, conversation);
-            self.working.index(WordsChange::Add { document, scope, text: text.clone() });
-        }
-        self.sql("UPDATE item SET rev = ?3, body = ?4 WHERE organisation = ?1 AND document = ?2")?.execute(params![
-            self.number,
-            document,
-            seq(item.rev),
-            to_json(&item.body)?
-        ])?;
-        Ok(())
+        self.set_item(conversation, item)
     }
-}
-
-const INSERT: &str = "INSERT INTO item (organisation, conversation, seq, rev, at_ms, author, message, sent, body)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-
-/// Adds an item; its document.
-fn add(
-    statement: &mut Statement<'_>,
-    number: Number,
-    conversation: ConversationId,
-    item: &Item,
-) -> Result<i64, StoreError> {
-    let sent = match &item.body {
-        ItemBody::Message { sent, .. } | ItemBody::Deleted { sent, .. } => Some(int(*sent)),
-        ItemBody::Created { .. } | ItemBody::Membership { .. } | ItemBody::Title { .. } => None,
-    };
-    let values = params![
-        number,
-        conversation.as_bytes(),
-        seq(item.seq),
-        seq(item.rev),
-        int(item.at_ms),
-        item.author.as_bytes(),
-        item.body.message().map(|message| *message.as_bytes()),
-        sent,
-        to_json(&item.body)?
-    ];
-    statement.insert(values).map_err(exists("item"))
-}
-
-/// Writes an item. What it adds to the index of words.
-pub(super) fn insert(
-    connection: &Connection,
-    number: Number,
-    conversation: ConversationId,
-    item: Item,
-) -> Result<Option<WordsChange>, StoreError> {
-    let document = add(&mut *connection.prepare_cached(INSERT)?, number, conversation, &item)?;
-    Ok(match item.body {
-        ItemBody::Message { text, .. } => Some(WordsChange::Add { document, scope: scope(number, conversation), text }),
-        _ => None,
-    })
 }
 
 impl Organisation<'_> {
@@ -235,6 +154,6 @@ fn item_row(row: &Row<'_>) -> Result<Item, StoreError> {
         rev: Seq(number(row, 1)?),
         at_ms: number(row, 2)?,
         author: id(row, 3)?,
-        body: from_json(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?,
+        body: item_body(row, 4)?,
     })
 }

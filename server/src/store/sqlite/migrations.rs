@@ -28,10 +28,11 @@ const VERSIONS: &[&[&str]] = &[
         idempotency::TABLES,
     ],
     &[item::MESSAGES_BY_TIME, device::REFRESH_SEEN],
+    &[event::WITH_ITEMS, verdict::IN_THE_DEVICE],
 ];
 
 /// The version that this build writes.
-pub(super) const NEWEST: u32 = 2;
+pub(super) const NEWEST: u32 = 3;
 
 /// Refuses a database that this build cannot use. Reads only.
 pub(super) fn check(connection: &Connection) -> Result<u32, StoreError> {

@@ -183,34 +183,37 @@ fn what_another_process_writes_is_seen() {
     assert!(!house.write(|organisation| organisation.progress(device).unwrap().unwrap().active));
 }
 
-/// A database of version 1 with a message in it becomes one of the newest version, and the message is found by its id
-/// through the index that the migration made: a search of the whole table would not fail, only slow every send down.
+/// The common questions are answered from their indexes, in order, and nothing is sorted or looked through: a search of
+/// the whole table would not fail, only slow everything down as it grows.
 #[test]
-fn messages_are_found_by_their_index_after_the_migration() {
-    let mut house = House::new();
-    house.apply(ADA, &create_group(1, "Crew", &[BEN]));
-    house.apply(ADA, &send(group(1), 1, "hello"));
-    let House { store, folder } = house;
-    drop(store);
-    let path = folder.path().join("fil.db");
-    let connection = Connection::open(&path).unwrap();
-    let version_1 = "DROP INDEX item_message;
-        CREATE UNIQUE INDEX item_message ON item (organisation, conversation, message) WHERE message IS NOT NULL;
-        ALTER TABLE device ADD COLUMN refresh_rotated_at_ms INTEGER NOT NULL DEFAULT 0;
-        ALTER TABLE device DROP COLUMN refresh_seen_at_ms;
-        PRAGMA user_version = 1;";
-    connection.execute_batch(version_1).unwrap();
-    let store = SqliteStore::open(&path, epoch(9)).unwrap();
-    let plan: String = store
-        .connection
-        .prepare(&format!("EXPLAIN QUERY PLAN {}", super::item::MESSAGE))
-        .unwrap()
-        .query_row([1, 2, 3], |row| row.get(3))
-        .unwrap();
-    assert!(plan.contains("USING INDEX item_message (message=? AND organisation=? AND conversation=?)"), "{plan}");
-    let house = House { store: Box::new(store), folder };
-    let found = house.read(|organisation| organisation.message(group(1), crate::testing::message(1)).unwrap());
-    assert_eq!(found.map(|item| item.seq), Some(Seq(2)));
+fn the_common_questions_use_their_indexes() {
+    let (folder, store) = {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("fil.db"), epoch(1)).unwrap();
+        (folder, store)
+    };
+    let plan = |sql: &str, parameters: usize| -> Vec<String> {
+        let mut statement = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let parameters = rusqlite::params_from_iter(0..parameters);
+        statement.query_map(parameters, |row| row.get(3)).unwrap().map(Result::unwrap).collect()
+    };
+    let key = "organisation=? AND conversation=?";
+    assert_eq!(
+        plan(super::item::MESSAGE, 3),
+        ["SEARCH event USING INDEX event_message (message=? AND organisation=? AND conversation=?)"]
+    );
+    assert_eq!(plan(super::item::BEFORE, 4), [format!("SEARCH event USING INDEX event_with_item ({key} AND seq<?)")]);
+    assert_eq!(
+        plan(super::event::AFTER, 4),
+        [
+            "MERGE (UNION ALL)",
+            "LEFT",
+            &format!("SEARCH event USING INDEX event_with_item ({key} AND seq>?)"),
+            "RIGHT",
+            &format!("SEARCH event USING INDEX event_alone ({key} AND seq>?)"),
+        ]
+    );
+    drop(folder);
 }
 
 /// What a store says when a second process holds the writer.

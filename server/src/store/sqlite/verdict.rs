@@ -1,13 +1,9 @@
-//! Verdicts.
+//! Verdicts, which lie in the row of their device.
 
 use fil_protocol::{DeviceId, Verdict};
-use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{from_json, int, number, to_json};
-use super::error::exists;
 use super::organisation::Organisation;
-use super::working::Number;
-use crate::store::{ReadDevices, ReadVerdicts, StoreError, WriteVerdicts};
+use crate::store::{ReadVerdicts, StoreError, WriteVerdicts};
 
 /// Version 1. The rows belong to the generation in the device's row; another generation begins without them.
 pub(super) const TABLES: &str = "
@@ -21,64 +17,37 @@ pub(super) const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+/// Version 3: the device's row is written with every command anyway, and its verdicts are few: those that it has not
+/// acknowledged, which a client does after sixteen. A row for each was an insertion and a deletion per message.
+pub(super) const IN_THE_DEVICE: &str = "
+    ALTER TABLE device ADD COLUMN verdicts TEXT NOT NULL DEFAULT '[]';
+    UPDATE device SET verdicts = (
+        SELECT json_group_array(json(outcome) ORDER BY no) FROM verdict
+        WHERE verdict.organisation = device.organisation AND verdict.device = device.id
+    );
+    DROP TABLE verdict;
+";
+
 impl ReadVerdicts for Organisation<'_> {
     fn verdict(&self, device: DeviceId, no: u64) -> Result<Option<Verdict>, StoreError> {
-        let mut statement =
-            self.sql("SELECT outcome FROM verdict WHERE organisation = ?1 AND device = ?2 AND no = ?3")?;
-        let outcome: Option<String> =
-            statement.query_row(params![self.number, device.as_bytes(), int(no)], |row| row.get(0)).optional()?;
-        outcome.map(|json| Ok(Verdict { no, outcome: from_json(&json)? })).transpose()
+        Ok(self.work(device)?.and_then(|work| work.verdict(no)))
     }
 
     fn verdicts_after(&self, device: DeviceId, no: u64) -> Result<Vec<Verdict>, StoreError> {
-        let mut statement = self
-            .sql("SELECT no, outcome FROM verdict WHERE organisation = ?1 AND device = ?2 AND no > ?3 ORDER BY no")?;
-        let rows = statement.query_map(params![self.number, device.as_bytes(), int(no)], |row| {
-            Ok((number(row, 0)?, row.get::<_, String>(1)?))
-        })?;
-        rows.map(|row| {
-            let (no, json) = row?;
-            Ok(Verdict { no, outcome: from_json(&json)? })
-        })
-        .collect()
+        let Some(work) = self.work(device)? else { return Ok(Vec::new()) };
+        let first = no.max(work.progress.acknowledged) + 1;
+        Ok((first..).map_while(|no| work.verdict(no)).collect())
     }
 }
 
 impl WriteVerdicts for Organisation<'_> {
     fn store_verdict(&self, device: DeviceId, verdict: &Verdict) -> Result<(), StoreError> {
-        let (key, outcome) = ((self.number, device, verdict.no), to_json(&verdict.outcome)?);
-        // Above the last number applied there is no verdict but one that waits.
-        let is_next = self.progress(device)?.is_some_and(|progress| progress.applied < verdict.no);
-        if is_next && self.working.verdicts.borrow().get(&key).is_none() {
-            self.working.verdicts.borrow_mut().put(key, outcome);
-            return Ok(());
+        let mut work = self.work(device)?.ok_or(StoreError::Missing("device"))?;
+        if verdict.no != work.next_no() {
+            return Err(StoreError::Exists("verdict"));
         }
-        self.sql(INSERT)?
-            .execute(params![key.0, device.as_bytes(), int(verdict.no), outcome])
-            .map_err(exists("verdict"))?;
+        work.verdicts.push(verdict.outcome.clone());
+        self.set_work(device, work);
         Ok(())
     }
-}
-
-const INSERT: &str = "INSERT INTO verdict (organisation, device, no, outcome) VALUES (?1, ?2, ?3, ?4)";
-
-/// Writes a verdict.
-pub(super) fn insert(
-    connection: &Connection,
-    number: Number,
-    device: DeviceId,
-    no: u64,
-    outcome: &str,
-) -> Result<(), StoreError> {
-    let key = params![number, device.as_bytes(), int(no), outcome];
-    connection.prepare_cached(INSERT)?.execute(key).map_err(exists("verdict"))?;
-    Ok(())
-}
-
-/// Removes the verdicts up to a number.
-pub(super) fn forget(connection: &Connection, number: Number, device: DeviceId, no: u64) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("DELETE FROM verdict WHERE organisation = ?1 AND device = ?2 AND no <= ?3")?
-        .execute(params![number, device.as_bytes(), int(no)])?;
-    Ok(())
 }

@@ -20,18 +20,20 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use fil_protocol::{AccountId, ConversationId, DeviceId, Item, MessageId, OrganisationId, Seq};
+use fil_protocol::{AccountId, ConversationId, DeviceId, Event, Item, KnownEvent, MessageId, OrganisationId, Seq};
 use rusqlite::Connection;
 
-use super::event::NewEvent;
+use super::device::Work;
 use super::layers::{Layered, Layers};
 use super::rows::Rows;
 use super::words::WordsChange;
-use super::{account, conversation, device, event, item, member, verdict, words};
-use crate::store::{ConversationRow, MemberRow, Progress, StoreError};
+use super::{account, conversation, device, event, member, words};
+use crate::store::{ConversationRow, MemberRow, StoreError};
 
 /// The organisation's number, in front of every key.
 pub(super) type Number = i64;
+/// An event's place in its log.
+pub(super) type EventKey = (Number, ConversationId, Seq);
 
 /// What the writer keeps in memory.
 #[derive(Default)]
@@ -40,15 +42,12 @@ pub(super) struct Working {
     pub(super) conversations: RefCell<Rows<(Number, ConversationId), ConversationRow>>,
     pub(super) members: RefCell<Rows<(Number, ConversationId, AccountId), MemberRow>>,
     pub(super) revs: RefCell<Rows<(Number, AccountId), u64>>,
-    pub(super) devices: RefCell<Rows<(Number, DeviceId), Progress>>,
-    /// Devices that acknowledged verdicts, and up to which number.
-    pub(super) acknowledged: RefCell<Layers<(Number, DeviceId), u64>>,
-    pub(super) verdicts: RefCell<Layers<(Number, DeviceId, u64), String>>,
-    pub(super) events: RefCell<Layers<(Number, ConversationId, Seq), NewEvent>>,
-    /// By the order in which they were appended, which is the order of hits.
-    items: RefCell<Layers<u64, (Number, ConversationId, Item)>>,
-    /// Where in `items` a message is.
-    messages: RefCell<Layers<(Number, ConversationId, MessageId), u64>>,
+    pub(super) devices: RefCell<Rows<(Number, DeviceId), Work>>,
+    /// With the place in the order in which they were appended, which is the order of hits.
+    events: RefCell<Layers<EventKey, (u64, Event)>>,
+    /// Which of them is a message.
+    messages: RefCell<Layers<(Number, ConversationId, MessageId), Seq>>,
+    /// By their order.
     words: RefCell<Layers<u64, WordsChange>>,
     /// How much was put in order so far.
     appended: Cell<u64>,
@@ -98,20 +97,23 @@ impl Working {
         self.changed.get().then(|| self.horizon.get())
     }
 
-    /// An item waits to be appended.
-    pub(super) fn append_item(&self, number: Number, conversation: ConversationId, item: Item) {
-        let place = self.next_place();
-        if let Some(message) = item.body.message() {
-            self.messages.borrow_mut().put((number, conversation, message), place);
+    /// An event waits to be appended.
+    pub(super) fn append(&self, key: EventKey, event: Event) {
+        if let Some(KnownEvent::Message { id, .. }) = event.known() {
+            self.messages.borrow_mut().put((key.0, key.1, *id), key.2);
         }
-        self.items.borrow_mut().put(place, (number, conversation, item));
+        self.events.borrow_mut().put(key, (self.next_place(), event));
+    }
+
+    /// Whether an event of this number waits to be appended.
+    pub(super) fn is_appended(&self, key: &EventKey) -> bool {
+        self.events.borrow().get(key).is_some()
     }
 
     /// A message that waits to be appended.
     pub(super) fn message(&self, number: Number, conversation: ConversationId, message: MessageId) -> Option<Item> {
-        let messages = self.messages.borrow();
-        let place = messages.get(&(number, conversation, message))?;
-        self.items.borrow().get(place).map(|(_, _, item)| item.clone())
+        let at = *self.messages.borrow().get(&(number, conversation, message))?;
+        self.events.borrow().get(&(number, conversation, at)).and_then(|(_, event)| Item::from_event(event))
     }
 
     /// A change of the index of words, which is written last: FTS5 writes out what it has gathered at every savepoint,
@@ -197,12 +199,11 @@ impl Working {
     }
 
     fn write_layer(&self, connection: &Connection, layer: usize) -> Result<(), StoreError> {
-        for ((number, conversation, seq), new) in self.events.borrow_mut().take(layer) {
-            event::insert(connection, number, conversation, seq, &new)?;
-        }
         self.messages.borrow_mut().take(layer);
-        for (place, (number, conversation, item)) in self.items.borrow_mut().take(layer) {
-            if let Some(change) = item::insert(connection, number, conversation, item)? {
+        let mut events: Vec<_> = self.events.borrow_mut().take(layer).into_iter().collect();
+        events.sort_unstable_by_key(|(_, (place, _))| *place);
+        for ((number, conversation, _), (place, event)) in events {
+            if let Some(change) = event::insert(connection, number, conversation, &event)? {
                 self.words.borrow_mut().put_in(layer, place, change);
             }
         }
@@ -215,14 +216,8 @@ impl Working {
         for ((number, account), rev) in self.revs.borrow_mut().take(layer) {
             account::update_rev(connection, number, account, rev)?;
         }
-        for ((number, device), progress) in self.devices.borrow_mut().take(layer) {
-            device::update_progress(connection, number, device, &progress)?;
-        }
-        for ((number, device, no), outcome) in self.verdicts.borrow_mut().take(layer) {
-            verdict::insert(connection, number, device, no, &outcome)?;
-        }
-        for ((number, device), no) in self.acknowledged.borrow_mut().take(layer) {
-            verdict::forget(connection, number, device, no)?;
+        for ((number, device), work) in self.devices.borrow_mut().take(layer) {
+            device::update_work(connection, number, device, &work)?;
         }
         Ok(())
     }
@@ -249,18 +244,7 @@ impl Working {
         self.devices.borrow_mut().forget();
     }
 
-    fn layered(&self) -> [&RefCell<dyn Layered>; 10] {
-        [
-            &self.words,
-            &self.conversations,
-            &self.members,
-            &self.revs,
-            &self.devices,
-            &self.acknowledged,
-            &self.verdicts,
-            &self.events,
-            &self.items,
-            &self.messages,
-        ]
+    fn layered(&self) -> [&RefCell<dyn Layered>; 7] {
+        [&self.words, &self.conversations, &self.members, &self.revs, &self.devices, &self.events, &self.messages]
     }
 }

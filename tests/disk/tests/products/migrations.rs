@@ -8,7 +8,7 @@ use std::path::Path;
 
 use fil_client::store::Store;
 use fil_disk::{Dice, Disk};
-use fil_protocol::Epoch;
+use fil_protocol::{Epoch, ItemBody, KnownEvent};
 use fil_server::store::Store as _;
 use fil_server::store::sqlite::SqliteStore;
 use rusqlite::types::Value;
@@ -24,6 +24,10 @@ const CHANGED: &[&str] = &[
     // Version 2 of the server: not when a refresh token was issued, but when it was first seen in use.
     "device.refresh_rotated_at_ms",
     "device.refresh_seen_at_ms",
+    // Version 3 of the server: items lie in the rows of their events, and verdicts in the row of their device. That they
+    // are what they were has a test of its own.
+    "item",
+    "verdict",
 ];
 
 /// The rows of every table: column names, and each row as text. The index of words is left out, it has tests of its own.
@@ -175,6 +179,63 @@ fn every_release_is_updated_with_all_its_content() {
             }
         }
     }
+}
+
+/// Version 3 of the server: every item shows what it showed, is as new as it was, and stands where it stood in the order of
+/// hits; every verdict that waited still waits.
+#[test]
+fn items_and_verdicts_are_what_they_were_after_they_moved() {
+    for fixture in beginnings(Program::Server).into_iter().flatten() {
+        let what = fixture.display().to_string();
+        let (raw, _) = lay_out(Some(&fixture));
+        let (folder, _disk) = lay_out(Some(&fixture));
+        Program::Server.open(folder.path()).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let [before, after] = [raw.path(), folder.path()].map(|folder| {
+            let path = folder.join("fil.db");
+            Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("it opens")
+        });
+        if !has_table(&before, "item") {
+            continue;
+        }
+        let items =
+            "SELECT document, organisation, hex(conversation), seq, rev, at_ms, hex(author), hex(message), sent";
+        let old = rows(&before, &format!("{items}, body FROM item ORDER BY document"));
+        let new =
+            rows(&after, &format!("{items}, coalesce(item, body) FROM event WHERE rev IS NOT NULL ORDER BY document"));
+        assert!(old.len() > 10, "{what}: {} items", old.len());
+        assert_eq!(old.len(), new.len(), "{what}");
+        for (old, new) in old.iter().zip(&new) {
+            let (shown, says) = (old.last().expect("a body"), new.last().expect("a body"));
+            assert_eq!(old[..old.len() - 1], new[..new.len() - 1], "{what}");
+            // What was never touched is read from the event now.
+            let read: ItemBody = serde_json::from_str(says).unwrap_or_else(|_| {
+                let event: KnownEvent = serde_json::from_str(says).expect("an event");
+                ItemBody::from_event(&event).expect("one that makes an item")
+            });
+            assert_eq!(read, serde_json::from_str::<ItemBody>(shown).expect("an item"), "{what}");
+        }
+        let verdicts = "SELECT hex(device), outcome FROM verdict ORDER BY device, no";
+        let of_devices = "SELECT hex(device.id), value FROM device, json_each(verdicts) ORDER BY device.id, key";
+        let (old, new) = (rows(&before, verdicts), rows(&after, of_devices));
+        assert!(!old.is_empty(), "{what}: no verdict waits");
+        assert_eq!(old, new, "{what}");
+    }
+}
+
+fn has_table(db: &Connection, name: &str) -> bool {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    db.query_row(sql, [name], |row| row.get::<_, i64>(0)).expect("a count") > 0
+}
+
+fn rows(db: &Connection, sql: &str) -> Vec<Vec<String>> {
+    let mut statement = db.prepare(sql).expect("a question");
+    let columns = statement.column_count();
+    let text = |value: Value| match value {
+        Value::Text(text) => text,
+        other => format!("{other:?}"),
+    };
+    let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column).map(text)).collect());
+    rows.expect("an answer").collect::<Result<_, _>>().expect("rows")
 }
 
 /// An update, or a first start, is killed or cut from its power in front of every write. The next start finishes it:

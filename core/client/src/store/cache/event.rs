@@ -45,8 +45,7 @@ pub(super) fn apply_known(
         conversation::describe(db, conversation, *kind, title.as_deref())?;
         member::replace(db, conversation, members)?;
     }
-    if let Some(body) = ItemBody::from_event(known) {
-        let made = Item { seq: event.seq, rev: event.seq, at_ms: event.at_ms, author: event.author, body };
+    if let Some(made) = Item::from_event(event) {
         item::put(db, conversation, &made)?;
     }
     match known {
