@@ -3,6 +3,7 @@
 //! [`Running::start`] is the whole server, for `fil-server serve` and for tests alike. The node has a thread of its own
 //! ([`writer`]); reads have a few doors of their own ([`reads`]); every socket is one task ([`crate::socket`]).
 
+mod checkpoints;
 mod mailbox;
 mod note;
 mod reads;

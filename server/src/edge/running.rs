@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::reads::Reads;
-use super::{Edge, NodeThread, note, writer};
+use super::{Edge, NodeThread, checkpoints, note, writer};
 use crate::auth::access::AccessTokens;
 use crate::auth::keys::{KeyError, Keys, random};
 use crate::auth::password::Passwords;
@@ -69,6 +69,8 @@ pub struct Running {
     listener: Listener,
     tasks: Vec<JoinHandle<()>>,
     node: NodeThread,
+    /// Ends after the node.
+    checkpoints: std::thread::JoinHandle<()>,
     data: DataFolder,
     lock: Lock,
 }
@@ -104,7 +106,8 @@ impl Running {
         };
         let metrics_address = metrics_tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
 
-        let (handle, node) = writer::start(Node::new(Box::new(store))?).map_err(StartError::Thread)?;
+        let (committed, checkpoints) = checkpoints::start(store.open_checkpointer()?).map_err(StartError::Thread)?;
+        let (handle, node) = writer::start(Node::new(Box::new(store))?, committed).map_err(StartError::Thread)?;
         let (stop, stopping) = shutdown::channel();
         let config = Arc::new(config);
         if let Err(error) = data.set_address(&config.public_url(address)) {
@@ -135,7 +138,7 @@ impl Running {
             let metrics = Listener::new(config, None, http::metrics_router(), stopping);
             tasks.push(tokio::spawn(metrics.accept(tcp)));
         }
-        Ok(Self { address, metrics_address, edge, stop, listener, tasks, node, data, lock })
+        Ok(Self { address, metrics_address, edge, stop, listener, tasks, node, checkpoints, data, lock })
     }
 
     /// The address that it listens on.
@@ -162,7 +165,7 @@ impl Running {
     /// Stops in order: no new connections; everything that was accepted is committed and answered; every socket is told
     /// when to come back, and closed; the database is closed. Takes at most about `shutdown.drain_ms`.
     pub async fn stop(self) {
-        let Self { edge, stop, listener, tasks, node, data, lock, .. } = self;
+        let Self { edge, stop, listener, tasks, node, checkpoints, data, lock, .. } = self;
         // The listener closes, idle connections close, requests under way go on.
         stop.now();
         edge.node.shut_down().await;
@@ -179,9 +182,12 @@ impl Running {
         let reads = edge.reads.clone();
         drop((edge, listener));
         // Joining blocks until the last commit is on the disk.
-        let joined = tokio::task::spawn_blocking(move || node.join()).await;
-        if joined.is_err() {
-            tracing::error!("the node thread could not be waited for");
+        let joined = tokio::task::spawn_blocking(move || {
+            node.join();
+            checkpoints.join().is_ok()
+        });
+        if !joined.await.unwrap_or(false) {
+            tracing::error!("a thread of the database could not be waited for");
         }
         note::note(&reads, &data.witness(), None).await;
         drop(lock);

@@ -13,6 +13,7 @@ use fil_protocol::{ClientFrame, Command, ErrorCode, Head, ProtocolError};
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoints::Committed;
 use super::mailbox::Mailbox;
 use crate::clock::now_ms;
 use crate::http::failure::from_store;
@@ -60,12 +61,13 @@ impl NodeThread {
 }
 
 /// Starts the node on a thread of its own.
-pub(super) fn start(node: Node) -> std::io::Result<(NodeHandle, NodeThread)> {
+pub(super) fn start(node: Node, committed: Committed) -> std::io::Result<(NodeHandle, NodeThread)> {
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
     // Its own small runtime, only to wait for a message or a point in time, whichever comes first.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let thread =
-        std::thread::Builder::new().name("node".to_owned()).spawn(move || runtime.block_on(run(node, receiver)))?;
+    let thread = std::thread::Builder::new()
+        .name("node".to_owned())
+        .spawn(move || runtime.block_on(run(node, receiver, committed)))?;
     Ok((NodeHandle { queue: sender }, NodeThread(thread)))
 }
 
@@ -162,7 +164,7 @@ fn stopped() -> ProtocolError {
     ProtocolError::retry_after(ErrorCode::Unavailable, "the server is stopping", 2_000)
 }
 
-async fn run(mut node: Node, mut queue: mpsc::Receiver<Message>) {
+async fn run(mut node: Node, mut queue: mpsc::Receiver<Message>, committed: Committed) {
     let mut outlets = Outlets::default();
     let mut messages = Vec::with_capacity(BATCH_MAX);
     let mut backlog_due = Instant::now();
@@ -213,6 +215,7 @@ async fn run(mut node: Node, mut queue: mpsc::Receiver<Message>) {
             outlets.deliver(output);
         }
         outlets.ring();
+        committed.tell();
         if started >= backlog_due {
             backlog_due = started + BACKLOG_EVERY;
             metrics::gauge!(names::BACKLOG_BYTES).set(node.queued_bytes() as f64);

@@ -12,6 +12,7 @@
 
 mod account;
 mod backup;
+mod checkpoint;
 mod columns;
 mod conversation;
 mod device;
@@ -40,6 +41,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use self::backup::{Inspection, engine, inspect};
+pub use self::checkpoint::Checkpointer;
 use self::snapshot::SqliteReads;
 use self::transaction::SqliteTransaction;
 use self::working::Working;
@@ -49,6 +51,8 @@ use super::{ReadStore, Store, StoreError, Transaction};
 const ENGINE_LOWEST: i32 = 3_051_003;
 /// How long to wait for another process (a backup, `fil-server account …`) to let go of the write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pages in the log from which a commit moves it into the file and begins it anew: 16 MiB.
+const LOG_PAGES: u64 = 4_000;
 /// More than there are different statements.
 const STATEMENTS_CACHED: usize = 128;
 
@@ -72,6 +76,11 @@ impl SqliteStore {
         configure(&connection)?;
         migrations::run(&mut connection, first_epoch)?;
         Ok(Self { connection, path: path.to_owned(), working: Working::default() })
+    }
+
+    /// Opens a connection that moves the log into the file beside this writer.
+    pub fn open_checkpointer(&self) -> Result<Checkpointer, StoreError> {
+        Checkpointer::open(&self.path)
     }
 
     /// Looks through the whole database for damage; for `fil-server doctor`. The sentences found, none if it is sound.
@@ -174,7 +183,7 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // In KiB if negative: 32 MiB of pages.
     connection.pragma_update(None, "cache_size", -32 * 1024)?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4_000, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 * 1024 * 1024, |_| Ok(()))?;
     Ok(())
 }
