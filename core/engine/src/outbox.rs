@@ -301,7 +301,8 @@ impl Outbox {
         let numbered = self.rows.iter().filter_map(|row| row.no).filter(|no| *no > applied);
         self.awaited = self.missing(known);
         let numbered_is_missing = self.rows.iter().any(|row| row.no > Some(applied) && self.awaits(row));
-        let gapless = numbered.zip(applied.saturating_add(1)..).all(|(no, expected)| no == expected);
+        // Up to the last number given out: one whose command was refused is in no journal, and would be left out.
+        let gapless = numbered.eq(applied.saturating_add(1)..=self.last_no);
         if renumber || !gapless || numbered_is_missing {
             self.settle_applied(now, applied, actions);
             self.store_epoch(actions);

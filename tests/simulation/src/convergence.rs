@@ -10,14 +10,15 @@ use fil_server::node::Actor;
 use fil_server::store::{ConversationRow, MemberRow, OrganisationReader, ReadStore, StoreError};
 
 use crate::device::Device;
-use crate::oracle::Oracle;
-use crate::person::{People, Unseen};
+use crate::person::Unseen;
+use crate::received::Received;
 
 /// Compares a device with the server, by hash. If the hashes differ, the error names the first difference.
 pub fn compare(device: &mut Device, reads: &mut dyn ReadStore) -> Result<(), Unseen> {
     let actor = device.actor;
     let Some((reader, _)) = device.screen()? else { return Err(Unseen::Broken("the device is off".to_owned())) };
     let projections = reader.projections()?;
+    explained(&device.received, &projections).map_err(Unseen::Broken)?;
     compare_with(actor, projections, reads).map_err(Unseen::Broken)
 }
 
@@ -115,6 +116,11 @@ pub fn recount(projections: &[Projection]) -> Result<(), String> {
     Ok(())
 }
 
+/// The stretches that a device says it keeps are those that it was given.
+pub fn explained(received: &Received, projections: &[Projection]) -> Result<(), String> {
+    projections.iter().try_for_each(|projection| received.explains(projection))
+}
+
 /// No row of the outbox without its bubble, and no bubble without its row (row 21 of the failure catalogue): a message
 /// that waits or was refused is on the screen, once, from the cache or with the right mark; and whatever the screen
 /// draws over the cache is in the outbox or in the journal.
@@ -152,62 +158,6 @@ pub fn bijection(projections: &[Projection], commands: &[Written], bubbles: &[Bu
         Some(bubble) => Err(format!("{bubble:?} is on the screen and nowhere else")),
         None => Ok(()),
     }
-}
-
-/// Every press of send has led somewhere: into the log, or to a rejection that the person sees, or it was taken back. So
-/// has the newest edit of every message on every device, and every deletion.
-pub fn account_for(devices: &mut [Device], people: &People, oracle: &Oracle) -> Result<(), String> {
-    let mut rejected = Vec::new();
-    for device in devices {
-        let (reader, _) = device.screen().map_err(|error| error.to_string())?.ok_or("a device is off")?;
-        let commands = reader.commands().map_err(|error| error.to_string())?;
-        let projections = reader.projections().map_err(|error| error.to_string())?;
-        let has = |id: ConversationId| projections.iter().any(|projection| projection.conversation == id);
-        for written in commands {
-            match written.state {
-                CommandState::Waiting if has(written.command.conversation()) || !oracle.was_restored() => {
-                    return Err(format!("row {:?} still waits", written.row));
-                }
-                // For a conversation that a restored server was not given back: the screen shows the clock.
-                CommandState::Waiting | CommandState::Rejected(_) => rejected.extend(written.command.message()),
-                CommandState::Settled(_) => {
-                    if let Command::SendMessage { message, .. } = written.command
-                        && !oracle.has(message)
-                    {
-                        return Err(format!("{message} shows a tick and is not in the log"));
-                    }
-                }
-            }
-        }
-    }
-    for (message, pressed) in &people.pressed {
-        let led_somewhere = oracle.has(*message)
-            || rejected.contains(message)
-            || people.given_up.contains(message)
-            || oracle.may_be_gone(pressed);
-        if !led_somewhere {
-            return Err(format!("{message} is lost"));
-        }
-    }
-    for (device, message) in &people.deletions {
-        let Some(pressed) = people.pressed.get(message) else { continue };
-        let undone = people.reverted.contains(&(*device, pressed.conversation)) || oracle.may_be_gone(pressed);
-        if oracle.has(*message) && !oracle.is_deleted(*message) && !undone {
-            return Err(format!("{message} was deleted by its author and is still there"));
-        }
-    }
-    for ((device, message), text) in &people.edits {
-        let Some(pressed) = people.pressed.get(message) else { continue };
-        let led_somewhere = oracle.had(*message, text)
-            || !oracle.has(*message)
-            || people.given_up.contains(message)
-            || people.reverted.contains(&(*device, pressed.conversation))
-            || oracle.may_be_gone(pressed);
-        if !led_somewhere {
-            return Err(format!("the edit of {message} to {text:?} is lost"));
-        }
-    }
-    Ok(())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]

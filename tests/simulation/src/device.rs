@@ -10,11 +10,12 @@ use fil_client::store::{OpenError, Reader, StoreError};
 use fil_disk::{Disk, Failure};
 use fil_engine::connection::Phase;
 use fil_engine::{Input, Now};
-use fil_protocol::{ConversationId, Profile};
+use fil_protocol::{ConversationId, Generation, Profile};
 use fil_server::node::{Actor, ConnectionId};
 
 use crate::dialect::Dialect;
 use crate::random::Random;
+use crate::received::Received;
 use crate::server::START_MS;
 
 /// After a step that could not be stored the session rests this long, as the client's driver has it.
@@ -71,6 +72,10 @@ pub struct Device {
     /// Bits of its cache were flipped, and nobody has noticed yet: SQLite keeps no sums of its pages, so what stands in
     /// the middle of a value may be wrong until the cache is built again.
     pub flipped: bool,
+    /// The generation of its numbers that it said hello with.
+    pub generation: Option<Generation>,
+    /// What the server gave to it.
+    pub received: Received,
     shown: Option<ConversationId>,
     slept_ms: u64,
     rests_until_ms: Option<u64>,
@@ -103,6 +108,8 @@ impl Device {
             asleep_since_ms: None,
             disk_fails: false,
             flipped: false,
+            generation: None,
+            received: Received::default(),
             shown: None,
             slept_ms: 0,
             rests_until_ms: None,
@@ -155,6 +162,7 @@ impl Device {
         self.disk.freeze();
         self.stop();
         self.disk.cut_power(&mut |below| random.below(below));
+        self.received.may_be_emptied();
     }
 
     /// Its process ends, tidily.
@@ -176,6 +184,10 @@ impl Device {
         let now = self.now(now_ms);
         let (session, opened) = Session::open(&self.folder, "simulation", self.actor.account, self.seed, now)?;
         self.flipped &= !opened.cache_rebuilt;
+        self.received.begin_anew();
+        if opened.cache_rebuilt {
+            self.received.may_be_emptied();
+        }
         self.running = Some((folder, session));
         Ok(())
     }
@@ -188,6 +200,7 @@ impl Device {
     /// Bits of its cache flip, wherever the file is at the moment. Its process must not run.
     pub fn flip_bits(&mut self, count: u64, random: &mut Random) {
         self.flipped = true;
+        self.received.may_be_emptied();
         self.disk.flip_bits(&self.folder.join("cache.db"), count, &mut |below| random.below(below));
     }
 
@@ -252,6 +265,7 @@ impl Device {
             // The cache is another file now.
             self.reader = None;
             self.flipped = false;
+            self.received.may_be_emptied();
         }
         let rest_ms = if damaged { 0 } else { REST_MS };
         self.rests_until_ms = Some(now_ms + rest_ms);

@@ -12,7 +12,7 @@
 //! - `random`, `fault`, `plan`, `cast`: where everything comes from;
 //! - `network`, `dialect`: frames under way; `server`, `device`: the real parts and their crashes;
 //! - `person`: what people do; `world`: the loop;
-//! - `oracle`, `convergence`: what must hold;
+//! - `oracle`, `received`, `convergence`: what must hold; `ledger`, `reckoning`: what became of every press;
 //! - `shrink`, `figures`, `campaign`: many runs, and what came of them.
 #![warn(missing_docs)]
 
@@ -23,11 +23,14 @@ pub mod device;
 pub mod dialect;
 pub mod fault;
 pub mod figures;
+pub mod ledger;
 pub mod network;
 pub mod oracle;
 pub mod person;
 pub mod plan;
 pub mod random;
+pub mod received;
+pub mod reckoning;
 pub mod server;
 pub mod shrink;
 pub mod world;

@@ -11,6 +11,7 @@ use crate::cast::Cast;
 use crate::convergence;
 use crate::device::Device;
 use crate::fault::{Fault, Faults};
+use crate::ledger::{Ledger, Press};
 use crate::random::Random;
 
 /// A message for which somebody has pressed send.
@@ -51,10 +52,8 @@ pub struct People {
     /// Messages that somebody has deleted, or given up after they were rejected, or that the device did not take: it
     /// said so, and they stayed in the composer.
     pub given_up: BTreeSet<MessageId>,
-    /// The newest text that each device gave to a message of its account, in edits.
-    pub edits: BTreeMap<(usize, MessageId), String>,
-    /// Messages of its account that each device has deleted.
-    pub deletions: BTreeSet<(usize, MessageId)>,
+    /// Every press.
+    pub ledger: Ledger,
     /// Conversations in which a device told its person that a change was undone.
     pub reverted: BTreeSet<(usize, ConversationId)>,
     /// How many commands were given.
@@ -77,25 +76,38 @@ impl People {
         let wall_ms = device.now(now_ms).wall_ms;
         let looked = match device.screen() {
             Ok(None) => return Ok(None),
-            Ok(Some((reader, session))) => Seen::look(reader, actor).map(|seen| (seen, session)),
+            Ok(Some((reader, _))) => Seen::look(reader, actor),
             Err(error) => Err(error),
         };
-        let (seen, session) = looked?;
+        let seen = looked?;
         convergence::recount(&seen.projections).map_err(Unseen::Broken)?;
         convergence::bijection(&seen.projections, &seen.commands, &seen.bubbles).map_err(Unseen::Broken)?;
-        let Some(wish) = seen.wish(&cast.others(actor), wall_ms, faults, random) else { return Ok(None) };
+        convergence::explained(&device.received, &seen.projections).map_err(Unseen::Broken)?;
+        let others = cast.others(actor);
+        let Some(wish) = seen.wish(&others, self.commands, wall_ms, faults, random) else { return Ok(None) };
+        let Some(session) = device.session() else { return Ok(None) };
         let row = session.next_row();
         self.commands += 1;
+        let press = |command: &Command| Press {
+            device: index,
+            account: actor.account,
+            row,
+            folded: seen.is_unsent(command),
+            command: command.clone(),
+            moot: false,
+        };
         Ok(Some(match wish {
             Wish::Give(command) => {
-                self.remember(index, &command);
+                self.remember(press(&command));
                 Input::Enqueue { row, command }
             }
             Wish::Retry(written) => {
-                self.remember(index, &written.command);
+                self.ledger.moot(index, written.row);
+                self.remember(press(&written.command));
                 Input::Retry { rejected: written.row, row, command: written.command }
             }
             Wish::Discard(written) => {
+                self.ledger.moot(index, written.row);
                 self.given_up.extend(written.command.message());
                 Input::Discard { row: written.row }
             }
@@ -107,33 +119,30 @@ impl People {
     /// The device could not store what was asked for, and said so. A message may still have reached the disk in that
     /// moment, so it may turn up, but nobody counts on it.
     pub fn refused(&mut self, device: usize, input: &Input) {
-        if let Input::Enqueue { command: Command::EditMessage { message, .. }, .. } = input {
-            self.edits.remove(&(device, *message));
-        } else if let Input::Enqueue { command: Command::DeleteMessage { message, .. }, .. } = input {
-            self.deletions.remove(&(device, *message));
-        } else if let Input::Enqueue { command, .. } | Input::Retry { command, .. } = input {
-            self.given_up.extend(command.message());
+        if let Input::Enqueue { row, command } | Input::Retry { row, command, .. } = input {
+            self.ledger.moot(device, *row);
+            if matches!(command, Command::SendMessage { .. }) {
+                self.given_up.extend(command.message());
+            }
         }
     }
 
-    fn remember(&mut self, device: usize, command: &Command) {
-        match command {
+    fn remember(&mut self, press: Press) {
+        let device = press.device;
+        match &press.command {
             Command::SendMessage { message, conversation, .. } => {
                 self.presses += 1;
                 let (order, conversation) = (self.presses, *conversation);
                 self.pressed.insert(*message, Pressed { device, order, conversation });
                 // Whoever sends a refused message once more does not want it deleted any more.
-                self.deletions.retain(|(_, deleted)| deleted != message);
-            }
-            Command::EditMessage { message, text, .. } => {
-                self.edits.insert((device, *message), text.clone());
+                self.ledger.retried(*message);
             }
             Command::DeleteMessage { message, .. } => {
-                self.deletions.insert((device, *message));
                 self.given_up.insert(*message);
             }
             _ => {}
         }
+        self.ledger.note(press);
     }
 }
 
@@ -159,14 +168,26 @@ impl Seen {
         Ok(Self { projections, commands, bubbles: reader.bubbles()?, actor })
     }
 
-    fn wish(&self, others: &[AccountId], wall_ms: u64, faults: &Faults, random: &mut Random) -> Option<Wish> {
+    /// Whether this changes a message that was never transmitted, and so changes its row.
+    fn is_unsent(&self, command: &Command) -> bool {
+        matches!(command, Command::EditMessage { .. } | Command::DeleteMessage { .. })
+            && self.commands.iter().any(|row| {
+                matches!(row.command, Command::SendMessage { .. })
+                    && row.state == CommandState::Waiting
+                    && !row.transmitted
+                    && row.command.message() == command.message()
+            })
+    }
+
+    /// What the person wants next. `nth` makes every text and title of a run another one.
+    fn wish(&self, others: &[AccountId], nth: u64, wall_ms: u64, faults: &Faults, random: &mut Random) -> Option<Wish> {
         let place = self.place(random);
         // Somebody who adds and removes people all the time does little else.
         let churns = random.permille(faults.get(Fault::MembershipChurn));
         let command = match if churns { random.between(66, 72) } else { random.below(100) } {
             0..=54 => {
                 let message = MessageId::from_parts(wall_ms, &random.ten());
-                let mut text = format!("text {}", random.below(1_000_000));
+                let mut text = format!("text {} of {nth}", random.below(1_000_000));
                 if faults.has(Fault::SlowConsumer) {
                     // Only much text can fill the queue of somebody who does not read.
                     text.push_str(&" and so on".repeat(usize::try_from(random.below(1_200)).unwrap_or(0)));
@@ -175,7 +196,9 @@ impl Seen {
             }
             55..=59 => self.direct(*random.pick(others)?),
             60..=62 => self.group(others, wall_ms, random),
-            63..=65 => Command::SetTitle { conversation: place?, title: format!("title {}", random.below(1000)) },
+            63..=65 => {
+                Command::SetTitle { conversation: place?, title: format!("title {} of {nth}", random.below(1000)) }
+            }
             66..=69 => Command::AddMember { conversation: place?, account: *random.pick(others)? },
             70..=72 => {
                 let account = if random.permille(300) { self.actor.account } else { *random.pick(others)? };
@@ -183,7 +206,7 @@ impl Seen {
             }
             73..=79 => {
                 let (conversation, message) = self.own_message(random)?;
-                let text = format!("edited {}", random.below(1_000_000));
+                let text = format!("edited {} of {nth}", random.below(1_000_000));
                 Command::EditMessage { conversation, message, text }
             }
             80..=84 => {

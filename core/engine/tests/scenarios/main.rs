@@ -64,6 +64,9 @@ scenarios! {
     what_was_written_in_a_lost_conversation_waits_for_it
     /// The journal of an earlier generation has no numbers that the restored server could know: new ones are given.
     a_journal_of_an_earlier_generation_is_offered_too
+    /// Found by the simulation (seed 107): the number of a refused command was left out after a restore, and what followed
+    /// it was out of order.
+    a_refused_number_at_the_end_is_not_left_out
     /// On a slow line an answer that comes late must not be asked for again for ever.
     a_late_answer_is_taken_all_the_same
     /// A database that is older than what the server has seen starts a new generation of numbers.

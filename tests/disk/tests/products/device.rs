@@ -1,6 +1,6 @@
 //! A client's session on a disk of its own.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use fil_client::session::{Effect, Session};
@@ -8,6 +8,7 @@ use fil_client::store::{OpenError, Projection, StoreError, Written};
 use fil_disk::Disk;
 use fil_engine::connection::Phase;
 use fil_engine::{Input, Now};
+use fil_protocol::{ConversationId, Seq, ServerFrame};
 use fil_server::node::{Actor, ConnectionId};
 
 use crate::server::START_MS;
@@ -27,6 +28,8 @@ pub(crate) struct Device {
     pub(crate) errors: Vec<StoreError>,
     /// Nothing is tried before then, after a step that was not stored: as the driver does.
     pub(crate) rests_until_ms: u64,
+    /// Where the windows began that it was given.
+    pub(crate) windows: BTreeMap<ConversationId, BTreeSet<Seq>>,
     starts: u64,
 }
 
@@ -44,6 +47,7 @@ impl Device {
             inputs: VecDeque::new(),
             errors: Vec::new(),
             rests_until_ms: 0,
+            windows: BTreeMap::new(),
             starts: 0,
         }
     }
@@ -69,6 +73,9 @@ impl Device {
     }
 
     pub(crate) fn step(&mut self, now_ms: u64, input: Input) -> Result<Vec<Effect>, StoreError> {
+        if let Input::Frame(ServerFrame::Window { window, .. }) = &input {
+            self.windows.entry(window.record.conversation).or_default().insert(window.from);
+        }
         let now = Self::now(now_ms);
         self.session.as_mut().map_or(Ok(Vec::new()), |session| session.step(now, vec![input]))
     }
@@ -76,7 +83,7 @@ impl Device {
     pub(crate) fn save_draft(
         &mut self,
         now_ms: u64,
-        conversation: fil_protocol::ConversationId,
+        conversation: ConversationId,
         text: &str,
     ) -> Result<(), StoreError> {
         let now = Self::now(now_ms);

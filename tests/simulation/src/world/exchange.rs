@@ -39,7 +39,10 @@ impl World {
             Arrival::Closed | Arrival::Refused(_) => self.server.forget(connection),
             Arrival::Frame(text) => match ClientFrame::decode(&text) {
                 Ok(ClientFrame::Renew { token }) => self.renewed(connection, index, &token),
-                Ok(frame) => self.server.put(ServerInput::Frame { connection, frame }),
+                Ok(frame) => {
+                    self.oracle.arrives(connection, index, &frame);
+                    self.server.put(ServerInput::Frame { connection, frame });
+                }
                 Err(_) => self.edge_refuses(connection, ErrorCode::Malformed),
             },
         }
@@ -55,6 +58,7 @@ impl World {
         }
         match arrival {
             Arrival::Opened => {
+                self.devices[index].received.begin_anew();
                 self.renew_later(index, connection);
                 self.step(index, Input::Connected)
             }
@@ -87,6 +91,7 @@ impl World {
                 {
                     self.devices[index].grant.forget_access(&token);
                 }
+                self.devices[index].received.frame(&frame);
                 self.step(index, Input::Frame(frame))
             }
         }
@@ -99,6 +104,11 @@ impl World {
             Ok(effects) => effects,
             Err(error) => return self.stumble(index, &input, &error),
         };
+        if let Input::MarkRead { conversation, seq } = input {
+            let device = &self.devices[index];
+            let counts = !device.flipped && !device.received.is_of_another_history();
+            self.people.ledger.read(device.actor.account, conversation, seq, counts);
+        }
         if self.crash_after_commit == Some(index) && !effects.is_empty() {
             self.crash_after_commit = None;
             self.kill(index);
@@ -108,7 +118,7 @@ impl World {
             match effect {
                 Effect::Connect => self.connect(index),
                 Effect::Close => self.hang_up(index),
-                Effect::Send(frame) => self.send(index, &frame),
+                Effect::Send(frame) => self.send(index, &frame)?,
                 Effect::Tell(Change::Reverted(conversation, _)) => {
                     self.people.reverted.insert((index, conversation));
                 }
@@ -205,14 +215,27 @@ impl World {
         }
     }
 
-    pub(super) fn send(&mut self, index: usize, frame: &ClientFrame) {
-        if let ClientFrame::Command { no, command: RawCommand::Known(command) } = frame {
-            self.oracle.asked(index, *no, command.conversation());
+    pub(super) fn send(&mut self, index: usize, frame: &ClientFrame) -> Result<(), String> {
+        if let ClientFrame::Pull { stream, after, .. } = frame {
+            let device = &mut self.devices[index];
+            let asked = device.received.asked(self.now_ms, *stream, *after);
+            if !device.flipped {
+                asked.map_err(|what| format!("device {index} {what}"))?;
+            }
+        }
+        match frame {
+            ClientFrame::Hello(hello) => self.devices[index].generation = Some(hello.generation),
+            ClientFrame::Command { no, command: RawCommand::Known(command) } => {
+                let generation = self.devices[index].generation.ok_or("a command before hello")?;
+                self.oracle.asked(index, generation, *no, command)?;
+            }
+            _ => {}
         }
         if let Some(connection) = self.devices[index].connection {
             let text = self.devices[index].dialect.to_server(frame.encode());
             self.carry(connection, Side::Server, text);
         }
+        Ok(())
     }
 
     /// Puts a frame on the line.
@@ -223,13 +246,18 @@ impl World {
     pub(super) fn step_server(&mut self) -> Result<(), String> {
         let outputs = self.server.step(self.now_ms);
         let Some(reads) = self.server.reads() else { return Ok(()) };
+        let epochs = self.oracle.epochs();
         self.oracle.look(reads, &self.people)?;
+        if self.oracle.epochs() > epochs {
+            self.devices.iter_mut().for_each(|device| device.received.may_be_emptied());
+            self.people.ledger.restored();
+        }
         for output in &outputs {
             if let Output::Send { connection, frame } = output
                 && let Some(device) = self.network.device(*connection)
             {
                 let frame = ServerFrame::decode(frame).map_err(|error| format!("{error}: {frame}"))?;
-                self.oracle.frame(device, &frame)?;
+                self.oracle.frame(*connection, device, &frame)?;
             }
         }
         let queued = self.server.queued_bytes_max();

@@ -307,6 +307,8 @@ impl World {
             self.server.replace_database();
         }
         self.oracle.restored();
+        self.devices.iter_mut().for_each(|device| device.received.may_be_emptied());
+        self.people.ledger.restored();
         self.server.start().map_err(|error| format!("the restored server does not start: {error}"))?;
         let reads = self.server.reads().ok_or("the server has just started")?;
         self.oracle.look(reads, &self.people)?;

@@ -30,7 +30,7 @@ use crate::person::{People, Unseen};
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::server::{Refreshing, Server};
-use crate::{Violation, convergence};
+use crate::{Violation, reckoning};
 
 /// More than any run takes: whoever goes in circles is found.
 const TURNS_MAX: u64 = 400_000;
@@ -235,7 +235,9 @@ impl World {
         }
         self.calm()?;
         self.settle()?;
-        convergence::account_for(&mut self.devices, &self.people, &self.oracle)
+        reckoning::account_for(&mut self.devices, &self.people, &self.oracle)?;
+        let reads = self.server.reads().ok_or("the server is down though all is calm")?;
+        reckoning::reads(&self.cast, reads, &self.people, &self.oracle)
     }
 
     /// Time passes until something happens, and that happens.

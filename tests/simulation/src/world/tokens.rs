@@ -111,7 +111,7 @@ impl World {
                 (Ok(_), Purpose::Connect(_)) => self.open(index),
                 (Ok(session), Purpose::Renew(connection)) => {
                     let token = session.access_token.clone();
-                    self.send(index, &ClientFrame::Renew { token });
+                    self.send(index, &ClientFrame::Renew { token })?;
                     self.renew_later(index, connection);
                 }
                 (Err(error), Purpose::Connect(_)) => self.step(index, Input::Disconnected { error: error.clone() })?,

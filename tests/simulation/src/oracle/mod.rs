@@ -5,38 +5,36 @@
 //! - a message is in one log, once, though it may have been sent many times (invariant 1);
 //! - the messages of one device stand in the order in which send was pressed (invariant 1);
 //! - what was committed is there after every crash (invariant 1);
-//! - an acknowledgement names an event that is in the log (invariant 1);
-//! - what a member has written was written by a member; what was deleted is blank in the log (invariant 4);
-//! - no frame about a conversation reaches anybody who is not its member as of that commit, and nothing crosses an
-//!   organisation (invariant 4).
+//! - nothing stands in the log that nobody has pressed, and no press has more than one effect (invariant 1);
+//! - an acknowledgement names the event that did what was asked for; a number has one body and one verdict (invariant 1);
+//! - what a member has written was written by a member; what was deleted is blank in the log, its edits too (invariant 4);
+//! - every frame says what the log says; none about a conversation reaches anybody who is not its member as of that
+//!   commit, and nothing crosses an organisation (invariant 4);
+//! - a new history begins only with a restore.
+//!
+//! Here: what is committed. `log`: the copy of one log; `frames`: what leaves the server; `verdicts`: what was asked for
+//! and answered.
 //!
 //! A restore from a backup is the one thing that may take events away; what the backup holds is then looked at anew.
+
+mod frames;
+mod log;
+mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use fil_protocol::{
-    AccountId, ConversationId, Event, KnownEvent, MembershipChange, MessageId, OrganisationId, Outcome, Seq,
-    ServerFrame, Verdict,
+    AccountId, ClientFrame, Command, ConversationId, Epoch, Event, Generation, KnownEvent, MembershipChange, MessageId,
+    OrganisationId, Seq,
 };
-use fil_server::node::Actor;
+use fil_server::node::{Actor, ConnectionId};
 use fil_server::store::{OrganisationReader, ReadStore, StoreError};
 
+use self::log::Log;
+use self::verdicts::Verdicts;
 use crate::person::{People, Pressed};
 
 type Place = (OrganisationId, ConversationId);
-
-/// The copy of one log.
-#[derive(Default)]
-struct Log {
-    events: Vec<Event>,
-    /// Who is a member as of the last event.
-    members: BTreeSet<AccountId>,
-    /// Who was a member when the step began.
-    members_before: BTreeSet<AccountId>,
-    /// Who joined and left, and when.
-    changes: Vec<(Seq, AccountId, bool)>,
-    last_press: BTreeMap<usize, u64>,
-}
 
 /// The oracle.
 pub struct Oracle {
@@ -44,8 +42,9 @@ pub struct Oracle {
     logs: BTreeMap<Place, Log>,
     placed: BTreeMap<MessageId, ConversationId>,
     horizon: Option<u64>,
-    /// In which conversation a device's numbered command was to be applied.
-    asked: BTreeMap<(usize, u64), ConversationId>,
+    verdicts: Verdicts,
+    /// The history that the server is in.
+    epoch: Option<Epoch>,
     /// Every conversation that anybody ever asked for: one may be created and left by all within one commit.
     named: BTreeSet<Place>,
     /// Every text that a message had in the log.
@@ -54,8 +53,10 @@ pub struct Oracle {
     deleted: BTreeSet<MessageId>,
     /// Who was ever removed from where, in any history.
     left: BTreeSet<(AccountId, ConversationId)>,
-    /// Whether the server was ever restored.
-    was_restored: bool,
+    /// How often the server was restored.
+    restores: u64,
+    /// Every history that there has been.
+    epochs: BTreeSet<Epoch>,
 }
 
 impl Oracle {
@@ -66,12 +67,14 @@ impl Oracle {
             logs: BTreeMap::new(),
             placed: BTreeMap::new(),
             horizon: None,
-            asked: BTreeMap::new(),
+            verdicts: Verdicts::default(),
+            epoch: None,
             named: BTreeSet::new(),
             texts: BTreeMap::new(),
             deleted: BTreeSet::new(),
             left: BTreeSet::new(),
-            was_restored: false,
+            restores: 0,
+            epochs: BTreeSet::new(),
         }
     }
 
@@ -92,12 +95,18 @@ impl Oracle {
         self.texts.clear();
         self.deleted.clear();
         self.horizon = None;
-        self.was_restored = true;
+        self.restores += 1;
+        self.verdicts.restored();
     }
 
     /// Whether the server was ever restored.
     pub fn was_restored(&self) -> bool {
-        self.was_restored
+        self.restores > 0
+    }
+
+    /// How many histories there have been.
+    pub fn epochs(&self) -> usize {
+        self.epochs.len()
     }
 
     /// Whether a message was deleted.
@@ -114,23 +123,66 @@ impl Oracle {
     /// left the author's devices, and then the server lost it too.
     pub fn may_be_gone(&self, pressed: &Pressed) -> bool {
         let account = self.cast.get(pressed.device).map(|actor| actor.account);
-        self.was_restored && account.is_some_and(|account| self.left.contains(&(account, pressed.conversation)))
+        self.was_restored() && account.is_some_and(|account| self.left.contains(&(account, pressed.conversation)))
     }
 
-    /// A device has sent a command.
-    pub fn asked(&mut self, device: usize, no: u64, conversation: ConversationId) {
-        self.asked.insert((device, no), conversation);
+    /// A device has sent a command under a number of this generation.
+    pub fn asked(&mut self, device: usize, generation: Generation, no: u64, command: &Command) -> Result<(), String> {
         if let Some(actor) = self.cast.get(device) {
-            self.named.insert((actor.organisation, conversation));
+            self.named.insert((actor.organisation, command.conversation()));
         }
+        self.verdicts.asked((device, generation, no), command)
+    }
+
+    /// A frame of a device arrives at the server.
+    pub fn arrives(&mut self, connection: ConnectionId, device: usize, frame: &ClientFrame) {
+        self.verdicts.arrives(connection, device, frame);
+    }
+
+    /// How often a device has asked for this and had a verdict.
+    pub fn judged(&self, device: usize, command: &Command) -> usize {
+        self.verdicts.judged(device, command)
+    }
+
+    /// Whether the server has rejected this command of a device.
+    pub fn rejected(&self, device: usize, command: &Command) -> bool {
+        self.verdicts.rejected(device, command)
+    }
+
+    /// How far an account's own messages, and its joining, have moved its read position.
+    pub fn moved_to(&self, account: AccountId, conversation: ConversationId) -> Seq {
+        let logs = self.logs.iter().filter(|(place, _)| place.1 == conversation);
+        let moves = logs.flat_map(|(_, log)| {
+            let own = log.events.iter().filter(|event| event.author == account);
+            let joined = log.changes.iter().filter(|(_, who, joined)| *who == account && *joined);
+            own.map(|event| event.seq).chain(joined.map(|change| change.0))
+        });
+        moves.max().unwrap_or(Seq::ZERO)
+    }
+
+    /// Whether an account was ever removed from a conversation, in any history.
+    pub fn has_left(&self, account: AccountId, conversation: ConversationId) -> bool {
+        self.left.contains(&(account, conversation))
+    }
+
+    /// Whether there is such a conversation.
+    pub fn has_conversation(&self, conversation: ConversationId) -> bool {
+        self.logs.iter().any(|(place, log)| place.1 == conversation && !log.events.is_empty())
     }
 
     /// Looks at what was committed since the last look.
     pub fn look(&mut self, reads: &mut dyn ReadStore, people: &People) -> Result<(), String> {
         for log in self.logs.values_mut() {
-            log.members_before.clone_from(&log.members);
+            log.begin();
         }
         let snapshot = reads.snapshot().map_err(text)?;
+        // A new history makes every client read everything again, so it wants a restore as its reason.
+        let epoch = snapshot.epoch().map_err(text)?;
+        self.epoch = Some(epoch);
+        self.epochs.insert(epoch);
+        if self.epochs.len() as u64 > 1 + self.restores {
+            return Err(format!("{} histories after {} restores", self.epochs.len(), self.restores));
+        }
         let horizon = snapshot.committed_horizon().map_err(text)?;
         if self.horizon == Some(horizon) {
             return Ok(());
@@ -189,14 +241,12 @@ impl Oracle {
                 }
             }
             log.check_author(conversation, &event, &known)?;
-            if let KnownEvent::Deletion { target, .. } = known {
-                let before = Seq(target.0 - 1);
-                let buried = reader.events_after(conversation, before, usize::MAX, usize::MAX).map_err(text)?;
-                let first = buried.as_ref().and_then(|events| events.first()).and_then(Event::known);
-                if !matches!(first, Some(KnownEvent::Tombstone { .. })) {
-                    return Err(format!("{conversation}: {target} was deleted and still says {first:?}"));
-                }
+            if let KnownEvent::Deletion { message, target } = known {
+                let from = Seq(target.0 - 1);
+                let found = reader.events_after(conversation, from, usize::MAX, usize::MAX).map_err(text)?;
+                log.bury(conversation, message, target, &found.unwrap_or_default())?;
             }
+            check_pressed(log, conversation, &event, &known, people, self.restores)?;
             match &known {
                 KnownEvent::Message { id, text, .. } | KnownEvent::Edit { message: id, text, .. } => {
                     self.texts.entry(*id).or_default().insert(text.clone());
@@ -206,7 +256,7 @@ impl Oracle {
                 }
                 _ => {}
             }
-            log.follow(event.seq, &known);
+            log.follow(&event, &known);
             self.left.extend(log.changes.iter().filter(|change| !change.2).map(|change| (change.1, conversation)));
             log.events.push(event);
         }
@@ -225,84 +275,65 @@ impl Oracle {
                 return Err(format!("{conversation}: {had} events were committed, {has} survived the crash"));
             }
             for (before, now) in log.events.iter().zip(&found) {
-                let buried = matches!(now.known(), Some(KnownEvent::Tombstone { .. }));
-                if before != now && !buried {
+                if before != now {
                     return Err(format!("{conversation}: {} is another one after the crash", before.seq));
                 }
             }
         }
         Ok(())
     }
-
-    /// Looks at a frame that leaves the server for a device.
-    pub fn frame(&self, device: usize, frame: &ServerFrame) -> Result<(), String> {
-        let Some(actor) = self.cast.get(device) else { return Ok(()) };
-        let log = |conversation: &ConversationId| {
-            self.logs
-                .get(&(actor.organisation, *conversation))
-                .ok_or(format!("device {device} hears of {conversation}, which its organisation does not have"))
-        };
-        match frame {
-            ServerFrame::Event { conversation, event } => {
-                log(conversation)?.may_hear(actor.account, event.seq)?;
-            }
-            ServerFrame::Events { conversation, .. } => log(conversation)?.may_pull(actor.account)?,
-            ServerFrame::Window { window, .. } => log(&window.record.conversation)?.may_pull(actor.account)?,
-            ServerFrame::Verdict(Verdict { no, outcome: Outcome::Applied { seq } }) => {
-                let conversation = self.asked.get(&(device, *no)).ok_or("a verdict on nothing")?;
-                if seq.0 == 0 || seq.0 > log(conversation)?.events.len() as u64 {
-                    return Err(format!("{seq} of {conversation} is acknowledged and not in the log"));
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
 }
 
-impl Log {
-    /// Only members write.
-    fn check_author(&self, conversation: ConversationId, event: &Event, known: &KnownEvent) -> Result<(), String> {
-        if self.members.contains(&event.author) || matches!(known, KnownEvent::Created { .. }) {
-            return Ok(());
-        }
-        Err(format!("{conversation}: {} is of {}, who is no member", event.seq, event.author))
-    }
-
-    fn follow(&mut self, seq: Seq, event: &KnownEvent) {
-        let changes: Vec<(AccountId, bool)> = match event {
-            KnownEvent::Created { members, .. } => members.iter().map(|member| (member.account(), true)).collect(),
-            KnownEvent::Membership { member, change } => {
-                vec![(member.account(), *change == MembershipChange::Joined)]
+/// Nothing is in the log that nobody has pressed, and no press has more than one effect. Only a restored server may be
+/// offered an edit once more whose number it no longer knows.
+fn check_pressed(
+    log: &mut Log,
+    conversation: ConversationId,
+    event: &Event,
+    known: &KnownEvent,
+    people: &People,
+    restores: u64,
+) -> Result<(), String> {
+    let once = |log: &mut Log, text: &str, times_max: u64| {
+        let times = log.written.entry(text.to_owned()).or_default();
+        *times += 1;
+        let (times, seq) = (*times, event.seq);
+        if times <= times_max { Ok(()) } else { Err(format!("{conversation}: {seq} says {text:?} the {times}th time")) }
+    };
+    match known {
+        KnownEvent::Message { text, .. } => {
+            if !people.ledger.wrote(text) {
+                return Err(format!("{conversation}: nobody wrote {text:?}"));
             }
-            _ => Vec::new(),
-        };
-        for (account, joined) in changes {
-            if joined {
-                self.members.insert(account);
+        }
+        KnownEvent::Edit { text, .. } => {
+            if !people.ledger.wrote(text) {
+                return Err(format!("{conversation}: nobody wrote {text:?}"));
+            }
+            once(log, text, 1 + restores)?;
+        }
+        KnownEvent::Title { title } => {
+            if !people.ledger.wrote(title) {
+                return Err(format!("{conversation}: nobody called it {title:?}"));
+            }
+            once(log, title, 1)?;
+        }
+        KnownEvent::Membership { member, change } => {
+            let (author, account) = (event.author, member.account());
+            let joined = *change == MembershipChange::Joined;
+            let times = log.moves.get(&(author, account, joined)).copied().unwrap_or(0);
+            let command = if joined {
+                Command::AddMember { conversation, account }
             } else {
-                self.members.remove(&account);
+                Command::RemoveMember { conversation, account }
+            };
+            if times >= people.ledger.pressed(author, &command) {
+                return Err(format!("{conversation}: {} is {command:?} of {author} once too often", event.seq));
             }
-            self.changes.push((seq, account, joined));
         }
+        KnownEvent::Created { .. } | KnownEvent::Deletion { .. } | KnownEvent::Tombstone { .. } => {}
     }
-
-    /// A push goes to the members as of its commit.
-    fn may_hear(&self, account: AccountId, seq: Seq) -> Result<(), String> {
-        let mut of_account = self.changes.iter().filter(|(at, who, _)| *who == account && *at <= seq);
-        if of_account.next_back().is_some_and(|(_, _, joined)| *joined) {
-            return Ok(());
-        }
-        Err(format!("{account} hears of {seq} without being a member"))
-    }
-
-    /// A pull is answered somewhere within a step: it is wrong only for somebody who was no member throughout.
-    fn may_pull(&self, account: AccountId) -> Result<(), String> {
-        if self.members.contains(&account) || self.members_before.contains(&account) {
-            return Ok(());
-        }
-        Err(format!("{account} pulls without being a member"))
-    }
+    Ok(())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
