@@ -1,7 +1,7 @@
 //! Accounts.
 
 use fil_protocol::{AccountId, Profile};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Statement, params};
 
 use super::columns::{id, int, limit, maybe_number, number};
 use super::error::{exists, found};
@@ -38,17 +38,17 @@ impl Organisation<'_> {
     }
 }
 
-/// Writes the newest revision of an account's stream.
+/// The newest revision of an account's stream.
+pub(super) const UPDATE_REV: &str = "UPDATE account SET rev = ?3 WHERE organisation = ?1 AND id = ?2";
+
+/// Writes it, by [`UPDATE_REV`].
 pub(super) fn update_rev(
-    connection: &Connection,
+    statement: &mut Statement<'_>,
     number: Number,
     account: AccountId,
     rev: u64,
 ) -> Result<(), StoreError> {
-    let rows = connection
-        .prepare_cached("UPDATE account SET rev = ?3 WHERE organisation = ?1 AND id = ?2")?
-        .execute(params![number, account.as_bytes(), int(rev)])?;
-    found("account", rows)
+    found("account", statement.execute(params![number, account.as_bytes(), int(rev)])?)
 }
 
 impl ReadAccounts for Organisation<'_> {

@@ -1,7 +1,7 @@
 //! Conversations, and the numbers of their deleted messages.
 
 use fil_protocol::{AccountId, ConversationId, ConversationRecord, Position, Seq};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Statement, params};
 
 use super::columns::{from_name, id, int, limit, number, seq, to_name};
 use super::error::{exists, found};
@@ -130,21 +130,20 @@ impl WriteConversations for Organisation<'_> {
     }
 }
 
-/// Writes the counters of a conversation.
-pub(super) fn update(connection: &Connection, number: Number, row: &ConversationRow) -> Result<(), StoreError> {
-    let rows = connection
-        .prepare_cached(
-            "UPDATE conversation SET head = ?3, sent = ?4, last_at_ms = ?5, changed = ?6
-             WHERE organisation = ?1 AND id = ?2",
-        )?
-        .execute(params![
-            number,
-            row.record.conversation.as_bytes(),
-            seq(row.head.seq),
-            int(row.head.sent),
-            int(row.last_at_ms),
-            int(row.changed)
-        ])?;
+/// The counters of a conversation.
+pub(super) const UPDATE: &str = "UPDATE conversation SET head = ?3, sent = ?4, last_at_ms = ?5, changed = ?6
+    WHERE organisation = ?1 AND id = ?2";
+
+/// Writes them, by [`UPDATE`].
+pub(super) fn update(statement: &mut Statement<'_>, number: Number, row: &ConversationRow) -> Result<(), StoreError> {
+    let rows = statement.execute(params![
+        number,
+        row.record.conversation.as_bytes(),
+        seq(row.head.seq),
+        int(row.head.sent),
+        int(row.last_at_ms),
+        int(row.changed)
+    ])?;
     found("conversation", rows)
 }
 

@@ -1,7 +1,7 @@
 //! Devices.
 
 use fil_protocol::{AccountId, DeviceId, Generation, Outcome, Verdict};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Statement, params};
 
 use super::columns::{from_json, id, int, maybe_number, number, to_json};
 use super::error::{exists, found};
@@ -187,26 +187,25 @@ impl Organisation<'_> {
     }
 }
 
-/// Writes what a device's commands have changed.
+/// What a device's commands have changed.
+pub(super) const UPDATE_WORK: &str = "UPDATE device SET generation = ?3, applied = ?4, acknowledged = ?5, verdicts = ?6
+    WHERE organisation = ?1 AND id = ?2";
+
+/// Writes it, by [`UPDATE_WORK`].
 pub(super) fn update_work(
-    connection: &Connection,
+    statement: &mut Statement<'_>,
     number: Number,
     device: DeviceId,
     work: &Work,
 ) -> Result<(), StoreError> {
-    let rows = connection
-        .prepare_cached(
-            "UPDATE device SET generation = ?3, applied = ?4, acknowledged = ?5, verdicts = ?6
-             WHERE organisation = ?1 AND id = ?2",
-        )?
-        .execute(params![
-            number,
-            device.as_bytes(),
-            work.progress.generation.map(|generation| *generation.as_bytes()),
-            int(work.progress.applied),
-            int(work.progress.acknowledged),
-            to_json(&work.verdicts)?
-        ])?;
+    let rows = statement.execute(params![
+        number,
+        device.as_bytes(),
+        work.progress.generation.map(|generation| *generation.as_bytes()),
+        int(work.progress.applied),
+        int(work.progress.acknowledged),
+        to_json(&work.verdicts)?
+    ])?;
     found("device", rows)
 }
 

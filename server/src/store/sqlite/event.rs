@@ -1,7 +1,7 @@
 //! Events, each in one row with the item that it makes.
 
 use fil_protocol::{ConversationId, Event, EventBody, Item, ItemBody, KnownEvent, Seq};
-use rusqlite::{Connection, Row, Statement, params};
+use rusqlite::{Row, Statement, params};
 
 use super::columns::{from_json, id, int, limit, number, seq, to_json};
 use super::error::exists;
@@ -139,7 +139,7 @@ impl WriteEvents for Organisation<'_> {
         if self.event(conversation, event.seq)?.is_some() {
             return Err(StoreError::Exists("event"));
         }
-        let words = add(&mut *self.sql(INSERT)?, self.number, conversation, event)?;
+        let words = insert(&mut *self.sql(INSERT)?, self.number, conversation, event)?;
         words.into_iter().for_each(|words| self.working.index(words));
         Ok(())
     }
@@ -189,12 +189,12 @@ impl Organisation<'_> {
     }
 }
 
-const INSERT: &str =
+pub(super) const INSERT: &str =
     "INSERT INTO event (organisation, conversation, seq, at_ms, author, target, message, sent, rev, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
-/// Adds an event. What it adds to the index of words.
-fn add(
+/// Adds an event, by [`INSERT`]. What it adds to the index of words.
+pub(super) fn insert(
     statement: &mut Statement<'_>,
     number: Number,
     conversation: ConversationId,
@@ -228,16 +228,6 @@ fn add(
         }
         _ => None,
     })
-}
-
-/// Writes an event. What it adds to the index of words.
-pub(super) fn insert(
-    connection: &Connection,
-    number: Number,
-    conversation: ConversationId,
-    event: &Event,
-) -> Result<Option<WordsChange>, StoreError> {
-    add(&mut *connection.prepare_cached(INSERT)?, number, conversation, event)
 }
 
 fn event_row(row: &Row<'_>) -> Result<Event, StoreError> {

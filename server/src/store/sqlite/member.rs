@@ -1,7 +1,7 @@
 //! Members.
 
 use fil_protocol::{AccountId, ConversationEntry, ConversationId, Member, Position, Profile, Seq};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Statement, params};
 
 use super::columns::{from_name, id, int, limit, number, seq, to_name};
 use super::error::found;
@@ -136,27 +136,26 @@ impl WriteMembers for Organisation<'_> {
     }
 }
 
-/// Writes a member's read position.
+/// A member's read position.
+pub(super) const UPDATE_READ: &str = "UPDATE member SET read_seq = ?4, read_sent = ?5, rev = ?6
+    WHERE organisation = ?1 AND conversation = ?2 AND account = ?3";
+
+/// Writes it, by [`UPDATE_READ`].
 pub(super) fn update_read(
-    connection: &Connection,
+    statement: &mut Statement<'_>,
     number: Number,
     conversation: ConversationId,
     account: AccountId,
     row: &MemberRow,
 ) -> Result<(), StoreError> {
-    let rows = connection
-        .prepare_cached(
-            "UPDATE member SET read_seq = ?4, read_sent = ?5, rev = ?6
-             WHERE organisation = ?1 AND conversation = ?2 AND account = ?3",
-        )?
-        .execute(params![
-            number,
-            conversation.as_bytes(),
-            account.as_bytes(),
-            seq(row.read.seq),
-            int(row.read.sent),
-            int(row.rev)
-        ])?;
+    let rows = statement.execute(params![
+        number,
+        conversation.as_bytes(),
+        account.as_bytes(),
+        seq(row.read.seq),
+        int(row.read.sent),
+        int(row.rev)
+    ])?;
     found("member", rows)
 }
 

@@ -13,15 +13,27 @@ pub(super) enum WordsChange {
     Remove { document: i64, scope: String, text: String },
 }
 
-/// Writes one change.
-pub(super) fn write(connection: &Connection, change: &WordsChange) -> Result<(), StoreError> {
-    match change {
-        WordsChange::Add { document, scope, text } => connection
-            .prepare_cached("INSERT INTO item_words (rowid, scope, words) VALUES (?1, ?2, ?3)")?
-            .execute(params![document, scope, fil_words::index(text)])?,
-        WordsChange::Remove { document, scope, text } => connection
-            .prepare_cached("INSERT INTO item_words (item_words, rowid, scope, words) VALUES ('delete', ?1, ?2, ?3)")?
-            .execute(params![document, scope, fil_words::index(text)])?,
-    };
-    Ok(())
+const ADD: &str = "INSERT INTO item_words (rowid, scope, words) VALUES (?1, ?2, ?3)";
+const REMOVE: &str = "INSERT INTO item_words (item_words, rowid, scope, words) VALUES ('delete', ?1, ?2, ?3)";
+
+/// Writes changes, in this order.
+pub(super) fn write<'w>(
+    connection: &Connection,
+    mut changes: impl ExactSizeIterator<Item = &'w WordsChange>,
+) -> Result<(), StoreError> {
+    if changes.len() == 0 {
+        return Ok(());
+    }
+    let mut adding = connection.prepare_cached(ADD)?;
+    changes.try_for_each(|change| {
+        match change {
+            WordsChange::Add { document, scope, text } => {
+                adding.execute(params![document, scope, fil_words::index(text)])?
+            }
+            WordsChange::Remove { document, scope, text } => {
+                connection.prepare_cached(REMOVE)?.execute(params![document, scope, fil_words::index(text)])?
+            }
+        };
+        Ok(())
+    })
 }

@@ -21,7 +21,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use fil_protocol::{AccountId, ConversationId, DeviceId, Event, Item, KnownEvent, MessageId, OrganisationId, Seq};
-use rusqlite::Connection;
+use rusqlite::{Connection, Statement};
 
 use super::device::Work;
 use super::layers::{Layered, Layers};
@@ -138,7 +138,7 @@ impl Working {
     pub(super) fn finish(&self, connection: &Connection) -> Result<(), StoreError> {
         self.write(connection)?;
         let changes = self.words.borrow_mut().take(0);
-        changes.values().try_for_each(|change| words::write(connection, change))
+        words::write(connection, changes.values())
     }
 
     /// Marks a place. SQLite hears of it when something is written after it.
@@ -202,24 +202,28 @@ impl Working {
         self.messages.borrow_mut().take(layer);
         let mut events: Vec<_> = self.events.borrow_mut().take(layer).into_iter().collect();
         events.sort_unstable_by_key(|(_, (place, _))| *place);
-        for ((number, conversation, _), (place, event)) in events {
-            if let Some(change) = event::insert(connection, number, conversation, &event)? {
+        write_all(connection, event::INSERT, events, |statement, ((number, conversation, _), (place, event))| {
+            if let Some(change) = event::insert(statement, number, conversation, &event)? {
                 self.words.borrow_mut().put_in(layer, place, change);
             }
-        }
-        for ((number, _), row) in self.conversations.borrow_mut().take(layer) {
-            conversation::update(connection, number, &row)?;
-        }
-        for ((number, conversation, account), row) in self.members.borrow_mut().take(layer) {
-            member::update_read(connection, number, conversation, account, &row)?;
-        }
-        for ((number, account), rev) in self.revs.borrow_mut().take(layer) {
-            account::update_rev(connection, number, account, rev)?;
-        }
-        for ((number, device), work) in self.devices.borrow_mut().take(layer) {
-            device::update_work(connection, number, device, &work)?;
-        }
-        Ok(())
+            Ok(())
+        })?;
+        let conversations = self.conversations.borrow_mut().take(layer);
+        write_all(connection, conversation::UPDATE, conversations, |statement, ((number, _), row)| {
+            conversation::update(statement, number, &row)
+        })?;
+        let members = self.members.borrow_mut().take(layer);
+        write_all(connection, member::UPDATE_READ, members, |statement, ((number, conversation, account), row)| {
+            member::update_read(statement, number, conversation, account, &row)
+        })?;
+        let revs = self.revs.borrow_mut().take(layer);
+        write_all(connection, account::UPDATE_REV, revs, |statement, ((number, account), rev)| {
+            account::update_rev(statement, number, account, rev)
+        })?;
+        let devices = self.devices.borrow_mut().take(layer);
+        write_all(connection, device::UPDATE_WORK, devices, |statement, ((number, device), work)| {
+            device::update_work(statement, number, device, &work)
+        })
     }
 
     fn usable(&self) -> Result<(), StoreError> {
@@ -247,4 +251,19 @@ impl Working {
     fn layered(&self) -> [&RefCell<dyn Layered>; 7] {
         [&self.words, &self.conversations, &self.members, &self.revs, &self.devices, &self.events, &self.messages]
     }
+}
+
+/// Writes rows of one kind, with one statement for all of them.
+fn write_all<R>(
+    connection: &Connection,
+    sql: &str,
+    rows: impl IntoIterator<Item = R, IntoIter: ExactSizeIterator>,
+    mut write: impl FnMut(&mut Statement<'_>, R) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut rows = rows.into_iter();
+    if rows.len() == 0 {
+        return Ok(());
+    }
+    let mut statement = connection.prepare_cached(sql)?;
+    rows.try_for_each(|row| write(&mut statement, row))
 }
