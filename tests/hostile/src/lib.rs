@@ -14,5 +14,6 @@
 pub mod corpus;
 pub mod doors;
 pub mod mutate;
+pub mod panics;
 
 pub use doors::{DOORS, Door};

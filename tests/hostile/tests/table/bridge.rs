@@ -4,6 +4,7 @@
 
 use fil_client::bridge::types::{FailureKind, Request};
 use fil_client::bridge::{Bridge, Options, TokenChoice};
+use fil_hostile::panics::Watch;
 use serde_json::{Value, json};
 
 use crate::stage::Findings;
@@ -81,6 +82,7 @@ pub(crate) fn count() -> (&'static str, usize) {
 /// Each request has its typed failure, and none of them leaves anything in the outbox.
 #[tokio::test]
 async fn every_hostile_request_of_a_screen_is_refused_and_queues_nothing() {
+    let _panics = Watch::begin();
     let folder = tempfile::tempdir().unwrap();
     fil_hostile::doors::sign_in(folder.path());
     let options = Options { tokens: TokenChoice::PrivateFile, ..Options::new(folder.path(), "hostile") };

@@ -1,12 +1,16 @@
 //! Ids of another organisation, of another conversation, and of nothing at all in every command and in every frame that
 //! carries one (rows 13 and 37 of the failure catalogue; S20 of the security list).
 //!
-//! The cases are made from the list of commands: [`next`] and [`aimed`] match every variant, so that a new command does
-//! not compile without its cases. What exists elsewhere and what never existed are answered alike.
+//! A new command fails a test until it has its cases: [`every`] is compared with the names that the protocol's own decoder
+//! knows, [`has`] with the ids that stand in each. What exists elsewhere and what never existed are answered alike.
+
+use std::collections::BTreeSet;
 
 use fil_protocol::{
     AccountId, ClientFrame, Command, ConversationId, ConversationKind, MessageId, Seq, ServerFrame, Stream,
 };
+
+use serde_json::{Value, json};
 
 use crate::stage::{Stage, code, dump, nobody, who};
 
@@ -45,35 +49,52 @@ pub(crate) fn count() -> (&'static str, usize) {
 
 /// One of every command, with ids that [`aimed`] replaces.
 fn every() -> Vec<Command> {
-    let mut commands = Vec::new();
-    let mut command = next(None);
-    while let Some(this) = command {
-        command = next(Some(&this));
-        commands.push(this);
-    }
-    commands
-}
-
-/// The command after this one. A new command takes its place in the row.
-fn next(command: Option<&Command>) -> Option<Command> {
     let conversation: ConversationId = nobody().into();
     let (message, account): (MessageId, AccountId) = (nobody().into(), nobody().into());
     let text = || "hostile".to_owned();
-    let Some(command) = command else {
-        let (kind, title) = (ConversationKind::Group, Some(text()));
-        return Some(Command::CreateConversation { conversation, kind, title, members: vec![account] });
-    };
-    match command {
-        Command::CreateConversation { .. } => {
-            Some(Command::SendMessage { conversation, message, text: text(), composed_at_ms: 0 })
-        }
-        Command::SendMessage { .. } => Some(Command::EditMessage { conversation, message, text: text() }),
-        Command::EditMessage { .. } => Some(Command::DeleteMessage { conversation, message }),
-        Command::DeleteMessage { .. } => Some(Command::SetTitle { conversation, title: text() }),
-        Command::SetTitle { .. } => Some(Command::AddMember { conversation, account }),
-        Command::AddMember { .. } => Some(Command::RemoveMember { conversation, account }),
-        Command::RemoveMember { .. } => None,
+    let (kind, title, members) = (ConversationKind::Group, Some(text()), vec![account]);
+    vec![
+        Command::CreateConversation { conversation, kind, title, members },
+        Command::SendMessage { conversation, message, text: text(), composed_at_ms: 0 },
+        Command::EditMessage { conversation, message, text: text() },
+        Command::DeleteMessage { conversation, message },
+        Command::SetTitle { conversation, title: text() },
+        Command::AddMember { conversation, account },
+        Command::RemoveMember { conversation, account },
+    ]
+}
+
+/// The names of a type's variants: its decoder lists them when it meets one that does not exist.
+fn names<T: std::fmt::Debug>(read: Result<T, serde_json::Error>) -> BTreeSet<String> {
+    let refusal = read.expect_err("nothing is called so").to_string();
+    let (_, expected) = refusal.split_once("expected").expect("the decoder says what there is");
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// A new command, a new place for an id in an old one, and a new frame fail here until they have their cases.
+#[test]
+fn every_command_and_every_frame_of_the_protocol_has_its_cases() {
+    let ours: Vec<Value> = every().iter().map(|command| serde_json::to_value(command).unwrap()).collect();
+    let named: BTreeSet<String> = ours.iter().map(|command| command["type"].as_str().unwrap().to_owned()).collect();
+    let none = json!({ "type": "?" });
+    assert_eq!(named, names(serde_json::from_value::<Command>(none.clone())), "a command has no cases");
+    for (command, value) in every().iter().zip(&ours) {
+        let keys = value.as_object().unwrap().keys();
+        let ids = keys.filter(|key| ["conversation", "message", "account", "members"].contains(&key.as_str())).count();
+        let free = usize::from(matches!(command, Command::CreateConversation { .. }));
+        // A new message has an id that is its device's to choose, as a new conversation has.
+        let chosen = usize::from(matches!(command, Command::SendMessage { .. }));
+        let cases = PLACES.iter().filter(|place| has(command, **place)).count();
+        assert_eq!(cases, ids - free - chosen, "an id of {value} has no case");
+        assert!(value.to_string().matches("deadbeefdead").count() >= ids, "{value}");
     }
+    // Pull and read carry an id of a conversation; the others carry none.
+    let frames = ["acknowledge", "command", "hello", "ping", "pull", "read", "renew"];
+    assert_eq!(
+        names(serde_json::from_value::<ClientFrame>(none)),
+        frames.map(str::to_owned).into(),
+        "a frame has no cases"
+    );
 }
 
 fn has(command: &Command, place: Place) -> bool {

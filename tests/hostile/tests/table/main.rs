@@ -5,12 +5,16 @@
 //! for the failure catalogue is named at its door.
 
 mod bodies;
+mod bomb;
 mod bridge;
 mod cli;
 mod commands;
 mod floods;
 mod frames;
 mod handshake;
+mod liar;
+mod lies;
+mod route;
 mod routes;
 mod stage;
 mod tokens;

@@ -1,95 +1,17 @@
 //! Every route: without a token, by a method that it does not have, and with ids that are not the caller's (row 37 of
 //! the failure catalogue; S13 and S20 of the security list).
 //!
-//! The routes stand in a table here, which a test compares with the OpenAPI document of the server: a new route, and a
+//! The routes stand in a table, which a test here compares with the OpenAPI document of the server: a new route, and a
 //! new parameter of an old one, fails until it has its row.
 
 use std::collections::BTreeSet;
 
 use fil_server::http::document;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::commands::{WHOSE, Whose, account, conversation};
+use crate::route::{Id, ROUTES, Route};
 use crate::stage::{Answer, Ask, Findings, Stage, bytes, dump, nobody};
-
-/// A route.
-pub(crate) struct Route {
-    pub(crate) method: &'static str,
-    pub(crate) path: &'static str,
-    /// Who may ask.
-    open: bool,
-    /// Its parameters, of path and query, in alphabetical order.
-    parameters: &'static [&'static str],
-    /// A body that it takes; the ids in it are Ada's own.
-    pub(crate) body: Option<&'static str>,
-    /// Where it takes an id.
-    ids: &'static [Id],
-}
-
-/// Where a route takes an id.
-#[derive(Clone, Copy, Debug)]
-enum Id {
-    ConversationInPath,
-    DeviceInPath,
-    ConversationInQuery,
-    DirectMemberInBody,
-    GroupMemberInBody,
-}
-
-const fn route(method: &'static str, path: &'static str, parameters: &'static [&'static str]) -> Route {
-    Route { method, path, open: false, parameters, body: None, ids: &[] }
-}
-
-/// Every route that the document has.
-pub(crate) const ROUTES: &[Route] = &[
-    Route { open: true, ..route("GET", "/healthz", &[]) },
-    Route { open: true, ..route("GET", "/readyz", &[]) },
-    Route { open: true, ..route("GET", "/api/v1/server", &[]) },
-    Route {
-        open: true,
-        body: Some(r#"{"organisation":"demo","handle":"ada","password":"canary-secret","device_name":"x"}"#),
-        ..route("POST", "/api/v1/sessions", &[])
-    },
-    Route {
-        open: true,
-        body: Some(r#"{"refresh_token":"canary-secret"}"#),
-        ..route("POST", "/api/v1/sessions/refresh", &[])
-    },
-    route("DELETE", "/api/v1/sessions/current", &[]),
-    Route {
-        open: true,
-        body: Some(r#"{"invite":"canary-secret","password":"canary-secret","device_name":"x"}"#),
-        ..route("POST", "/api/v1/invites/accept", &[])
-    },
-    route("GET", "/api/v1/me", &[]),
-    route("GET", "/api/v1/accounts", &["limit", "query"]),
-    route("GET", "/api/v1/devices", &[]),
-    Route { ids: &[Id::DeviceInPath], ..route("DELETE", "/api/v1/devices/{device}", &["device"]) },
-    route("GET", "/api/v1/conversations", &[]),
-    Route {
-        body: Some(r#"{"kind":"group","title":"x","members":[]}"#),
-        ids: &[Id::DirectMemberInBody, Id::GroupMemberInBody],
-        ..route("POST", "/api/v1/conversations", &[])
-    },
-    Route {
-        ids: &[Id::ConversationInPath],
-        ..route("GET", "/api/v1/conversations/{conversation}/members", &["conversation"])
-    },
-    Route {
-        ids: &[Id::ConversationInPath],
-        ..route("GET", "/api/v1/conversations/{conversation}/messages", &["before", "conversation", "limit"])
-    },
-    Route {
-        body: Some(r#"{"text":"canary"}"#),
-        ids: &[Id::ConversationInPath],
-        ..route("POST", "/api/v1/conversations/{conversation}/messages", &["conversation"])
-    },
-    Route {
-        ids: &[Id::ConversationInQuery],
-        ..route("GET", "/api/v1/search", &["before", "conversation", "limit", "query"])
-    },
-];
 
 /// Methods that a route may be asked by.
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
@@ -109,17 +31,6 @@ fn wrong_methods() -> Vec<(&'static str, &'static str)> {
     let has = |path: &str, method: &str| ROUTES.iter().any(|route| route.path == path && route.method == method);
     let all = paths().into_iter().flat_map(|path| METHODS.map(|method| (method, path)));
     all.filter(|(method, path)| !has(path, method)).collect()
-}
-
-impl Route {
-    /// The path with Ada's own ids in it.
-    pub(crate) fn address(&self, stage: &Stage) -> String {
-        self.path.replace("{conversation}", &stage.group.to_string()).replace("{device}", &stage.ada.device.to_string())
-    }
-
-    pub(crate) fn method(&self) -> Method {
-        self.method.parse().unwrap()
-    }
 }
 
 /// What this table says and what the server says of itself are the same.

@@ -2,13 +2,15 @@
 //!
 //! `demo` holds Ada (who attacks), Ben (the neighbour, with a socket that stays open) and Cleo; `other` holds Eve and
 //! Dan. Ada and Ben share a direct conversation and a group; Ada left another group; Ben and Cleo share a group that
-//! Ada must not know of; Eve and Dan have theirs in the other organisation.
+//! Ada must not know of; Eve and Dan have theirs in the other organisation. A case fails, too, when the server panics in
+//! it: see [`fil_hostile::panics`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use fil_hostile::panics::Watch;
 use fil_protocol::http::Session;
 use fil_protocol::{
     AccountId, ClientFrame, Command, ConversationId, ConversationKind, Generation, Hello, MessageId, OrganisationId,
@@ -63,6 +65,8 @@ pub(crate) struct Stage {
     pub(crate) foreign: (ConversationId, MessageId),
     /// An account of the other organisation besides Eve.
     pub(crate) dan: AccountId,
+    /// Fails the case whose input made a task or a thread of the server panic, though its answer may look right.
+    panics: Watch,
 }
 
 impl Stage {
@@ -73,6 +77,7 @@ impl Stage {
 
     /// The same, configured.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let panics = Watch::begin();
         let folder = tempfile::tempdir().unwrap();
         let mut config = test_config(&folder.path().join("data"));
         change(&mut config);
@@ -109,6 +114,7 @@ impl Stage {
             cleo,
             eve,
             dan,
+            panics,
         };
         stage.populate().await;
         stage
@@ -196,8 +202,9 @@ impl Stage {
         }
     }
 
-    /// The server answers somebody else, on a socket that stays open and over HTTP.
+    /// Nothing has panicked, and the server answers somebody else, on a socket that stays open and over HTTP.
     pub(crate) async fn check_neighbour(&self, neighbour: &mut Socket) {
+        self.panics.check();
         neighbour.ping().await;
         assert_eq!(self.get(&self.ben, "/api/v1/me").await.status, 200);
     }
