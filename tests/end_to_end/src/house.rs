@@ -54,6 +54,15 @@ impl House {
         self
     }
 
+    /// Takes the limits per client out of the way: they protect against one that writes as fast as it can, which is what
+    /// many tests do.
+    #[must_use]
+    pub fn unlimited(self) -> Self {
+        ["frames_per_second", "frames_burst", "requests_per_second", "requests_burst"]
+            .iter()
+            .fold(self, |house, limit| house.set(&format!("limits.{limit}=100000")))
+    }
+
     /// The folder of everything.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod chance;
+pub mod crowd;
 pub mod databases;
 mod device;
 mod fil;

@@ -12,11 +12,7 @@ use serde_json::json;
 const PEOPLE: &[(&str, &str)] = &[("ada", "Ada Lovelace"), ("ben", "Ben Ouali")];
 
 fn house() -> House {
-    House::with(PEOPLE)
-        .set("limits.frames_per_second=100000")
-        .set("limits.frames_burst=100000")
-        .set("limits.requests_per_second=100000")
-        .set("limits.requests_burst=100000")
+    House::with(PEOPLE).unlimited()
 }
 
 /// Asks until the answer begins so. The server looks once a second whether it can write.

@@ -9,12 +9,7 @@ use serde_json::Value;
 const PEOPLE: &[(&str, &str)] = &[("ada", "Ada Lovelace"), ("ben", "Ben Ouali")];
 
 fn house() -> House {
-    // The default limits protect against one client that writes as fast as it can, which is what these do.
-    House::with(PEOPLE)
-        .set("limits.frames_per_second=100000")
-        .set("limits.frames_burst=100000")
-        .set("limits.requests_per_second=100000")
-        .set("limits.requests_burst=100000")
+    House::with(PEOPLE).unlimited()
 }
 
 fn state(line: &str) -> String {

@@ -9,11 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use fil_end_to_end::{Chance, Device, House, PASSWORD, Server, Voice, databases};
+use fil_end_to_end::{Chance, Device, House, Server, Voice, crowd, databases};
 use serde_json::{Value, json};
-
-const PEOPLE: &[(&str, &str)] =
-    &[("ada", "Ada Lovelace"), ("ben", "Ben Ouali"), ("cleo", "Cleo Martin"), ("gus", "Gus Roy")];
 
 /// How the database comes back.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,48 +37,16 @@ const ROTA: &str = "01900000-0000-7000-8000-000000000001";
 
 impl Scene {
     fn new() -> Self {
-        let house = House::with(PEOPLE)
-            .set("limits.frames_per_second=100000")
-            .set("limits.frames_burst=100000")
-            .set("limits.requests_per_second=100000")
-            .set("limits.requests_burst=100000");
-        house.administer(&["organisation", "create", "annex"], "").ok();
-        for handle in ["dora", "emil"] {
-            house.administer(&["account", "create", "annex", handle, "--password-stdin"], PASSWORD).ok();
-        }
+        let house = crowd::house();
         let server = Server::start(&house);
-        let mut voices = Vec::new();
-        for (organisation, profile, handle) in [
-            ("demo", "ada", "ada"),
-            ("demo", "ada-at-home", "ada"),
-            ("demo", "ben", "ben"),
-            ("demo", "cleo", "cleo"),
-            ("annex", "dora", "dora"),
-            ("annex", "emil", "emil"),
-        ] {
-            voices.push(Voice::new(handle, house.sign_in_to(&server, organisation, profile, handle)));
-        }
+        let mut voices = crowd::voices(&house, &server);
         let mut gus = Device::sign_in(&server, "gus");
         gus.send(&json!({
             "type": "create_conversation", "conversation": ROTA, "kind": "group", "title": "Rota", "members": [],
         }));
-        let group = voices[0].begin_group("Garde", &["ben", "cleo"]);
-        let direct = voices[0].begin_direct("ben");
-        let annex = voices[4].begin_direct("emil");
-        voices[0].write(&direct, "ada ada 0");
-        voices[4].write(&annex, "dora dora 0");
-        for (at, voice) in voices.iter_mut().enumerate() {
-            voice.places = match at {
-                0..=2 => vec![group.clone(), direct.clone()],
-                3 => vec![group.clone()],
-                _ => vec![annex.clone()],
-            };
-        }
+        let group = crowd::begin(&mut voices);
         let mut scene = Self { house, server, voices, group, gus, changes: 0 };
         scene.settle();
-        for voice in &mut scene.voices {
-            voice.knows_its_places();
-        }
         scene
     }
 

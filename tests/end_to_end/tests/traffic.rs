@@ -7,60 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use fil_end_to_end::{Chance, Device, House, Server, Voice, databases, kills};
+use fil_end_to_end::{Chance, Device, House, Server, Voice, crowd, databases, kills};
 use serde_json::{Value, json};
-
-const PEOPLE: &[(&str, &str)] =
-    &[("ada", "Ada Lovelace"), ("ben", "Ben Ouali"), ("cleo", "Cleo Martin"), ("gus", "Gus Roy")];
 
 /// Actions between two faults, at most.
 const ACTIONS: u64 = 12;
-
-fn house() -> House {
-    let house = House::with(PEOPLE)
-        .set("limits.frames_per_second=100000")
-        .set("limits.frames_burst=100000")
-        .set("limits.requests_per_second=100000")
-        .set("limits.requests_burst=100000");
-    house.administer(&["organisation", "create", "annex"], "").ok();
-    for handle in ["dora", "emil"] {
-        let words = ["account", "create", "annex", handle, "--password-stdin"];
-        house.administer(&words, fil_end_to_end::PASSWORD).ok();
-    }
-    house
-}
-
-/// The people at their screens: Ada with two devices, and two of another organisation.
-fn voices(house: &House, server: &Server) -> Vec<Voice> {
-    let here = ["ada", "ada-at-home", "ben", "cleo"].map(|profile| {
-        let handle = profile.split('-').next().expect("a word");
-        Voice::new(handle, house.sign_in(server, profile, handle))
-    });
-    let there = ["dora", "emil"].map(|handle| Voice::new(handle, house.sign_in_to(server, "annex", handle, handle)));
-    here.into_iter().chain(there).collect()
-}
-
-/// Begins the conversations: a group of Ada, Ben and Cleo, Ada and Ben alone, and the two of the annex.
-fn begin(voices: &mut [Voice]) {
-    let group = voices[0].begin_group("Garde", &["ben", "cleo"]);
-    let direct = voices[0].begin_direct("ben");
-    let annex = voices[4].begin_direct("emil");
-    voices[0].write(&direct, "ada ada 0");
-    voices[4].write(&annex, "dora dora 0");
-    for (at, voice) in voices.iter_mut().enumerate() {
-        voice.places = match at {
-            0..=2 => vec![group.clone(), direct.clone()],
-            3 => vec![group.clone()],
-            _ => vec![annex.clone()],
-        };
-    }
-    for voice in voices.iter_mut() {
-        voice.is_sent();
-    }
-    for voice in voices.iter_mut() {
-        voice.knows_its_places();
-    }
-}
 
 /// What somebody without an app does meanwhile: a group of its own, in which members come and go and the title changes.
 struct Rota {
@@ -114,10 +65,10 @@ impl Rota {
 #[test]
 fn whoever_is_killed_or_suspended_in_traffic_nothing_promised_is_lost_or_doubled() {
     let mut chance = Chance::from_environment();
-    let house = house();
+    let house = crowd::house();
     let mut server = Server::start(&house);
-    let mut voices = voices(&house, &server);
-    begin(&mut voices);
+    let mut voices = crowd::voices(&house, &server);
+    crowd::begin(&mut voices);
     let cleo = house.account("cleo");
     let mut rota = Rota::begin(&server, cleo);
     let rounds = kills() * 3;
