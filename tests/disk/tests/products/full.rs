@@ -5,9 +5,9 @@
 use fil_client::store::StoreError;
 use fil_disk::{Disk, Failure};
 
+use crate::Choice;
 use crate::check::{all_agree, device_is_whole, server_is_whole};
 use crate::cuts::count_write_points;
-use crate::every;
 use crate::script::{ADA, BEN, DAY, act};
 use crate::stage::{Answered, Crash, Stage};
 
@@ -36,9 +36,9 @@ impl Refusal {
     }
 }
 
-/// All of them for every point if every point is tried, else one in turn.
-fn refusals(number: usize) -> Vec<Refusal> {
-    if every(2) == 1 { REFUSALS.to_vec() } else { vec![REFUSALS[number % REFUSALS.len()]] }
+/// All of them for every point if every point is tried, else one in turn, and another one when the point's day comes again.
+fn refusals(choice: Choice, number: usize) -> Vec<Refusal> {
+    if choice.is_everything() { REFUSALS.to_vec() } else { vec![REFUSALS[(number + choice.turn()) % REFUSALS.len()]] }
 }
 
 /// Runs the day on a disk that refuses at a write point, and heals it three steps after it began. Gives the stage
@@ -69,8 +69,9 @@ fn run(point: u64, refusal: Refusal, disk: impl Fn(&Stage) -> Disk, look: impl F
 #[test]
 fn a_server_whose_disk_refuses_goes_on_when_it_takes_again() {
     let (points, _) = count_write_points();
-    for (number, point) in (0..points).step_by(every(7)).enumerate() {
-        for refusal in refusals(number) {
+    let choice = Choice::every(7);
+    for (number, point) in choice.of(0..points).enumerate() {
+        for refusal in refusals(choice, number) {
             let mut stage = run(point, refusal, |stage| stage.server.disk.clone(), |_| {});
             assert!(stage.devices.iter().all(|device| device.errors.is_empty()), "the devices' disks were sound");
             stage.restart_server(Crash::PowerCut);
@@ -85,9 +86,10 @@ fn a_server_whose_disk_refuses_goes_on_when_it_takes_again() {
 fn a_device_whose_disk_refuses_goes_on_when_it_takes_again() {
     let (_, points) = count_write_points();
     let mut refused = 0;
+    let choice = Choice::every(7);
     for index in [ADA, BEN] {
-        for (number, point) in (0..points[index]).step_by(every(7)).enumerate() {
-            for refusal in refusals(number) {
+        for (number, point) in choice.of(0..points[index]).enumerate() {
+            for refusal in refusals(choice, number) {
                 let disk = |stage: &Stage| stage.devices[index].disk.clone();
                 let mut stage = run(point, refusal, disk, |stage| device_is_whole(stage, index));
                 for error in &stage.devices[index].errors {
