@@ -59,11 +59,20 @@ impl Figure {
         self
     }
 
+    /// What is wrong with a figure that misses its budget, as a sentence; none for one that keeps it or has none.
+    pub fn missed(&self) -> Option<String> {
+        let budget = self.budget?;
+        let word = if self.better == Better::Higher { "less" } else { "more" };
+        (!self.keeps(budget)).then(|| format!("{} is {}, {word} than {}", self.name, round(self.value), round(budget)))
+    }
+
+    fn keeps(&self, budget: f64) -> bool {
+        if self.better == Better::Higher { self.value >= budget } else { self.value <= budget }
+    }
+
     /// The line. `ratio` is the value divided by the baseline's, whichever direction is good.
     pub fn line(&self, with_budget: bool) -> Line<'_> {
         let budget = self.budget.filter(|_| with_budget);
-        let keeps =
-            |budget: f64| if self.better == Better::Higher { self.value >= budget } else { self.value <= budget };
         Line {
             figure: &self.name,
             value: round(self.value),
@@ -72,7 +81,7 @@ impl Figure {
             baseline: LineBaseline { name: self.baseline.name, value: round(self.baseline.value) },
             ratio: (self.baseline.value != 0.0).then(|| round(self.value / self.baseline.value)),
             budget: budget.map(round),
-            within: budget.map(keeps),
+            within: budget.map(|budget| self.keeps(budget)),
             notes: &self.notes,
         }
     }
@@ -132,9 +141,11 @@ mod tests {
         assert_eq!(line["ratio"], json!(0.5));
         assert_eq!((&line["within"], &line["budget"]), (&json!(true), &json!(20_000)));
         assert_eq!(json(&rate, false).get("within"), None);
+        assert_eq!(rate.missed(), None);
         let cost = Figure::cost("pairs.p99", 13.25, "ms", Baseline::new("relay", 5.0)).budget(12.0).note("users", 100);
         let line = json(&cost, true);
         assert_eq!((&line["within"], &line["ratio"], &line["users"]), (&json!(false), &json!(2.65), &json!(100)));
+        assert_eq!(cost.missed().as_deref(), Some("pairs.p99 is 13.25, more than 12"));
     }
 
     #[test]

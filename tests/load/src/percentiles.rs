@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::Failure;
+
 /// Samples of a time.
 #[derive(Clone, Debug, Default)]
 pub struct Percentiles {
@@ -30,17 +32,18 @@ impl Percentiles {
         self.micros.len()
     }
 
-    /// The smallest sample that at least this share of all do not exceed, in milliseconds; 0 without samples.
-    pub fn at_ms(&mut self, percent: f64) -> f64 {
+    /// The smallest sample that at least this share of all do not exceed, in milliseconds. Without samples this fails: a
+    /// time of nothing would be the best figure of all.
+    pub fn at_ms(&mut self, percent: f64) -> Result<f64, Failure> {
         if self.micros.is_empty() {
-            return 0.0;
+            return Err("there is no sample to take a percentile of".into());
         }
         if !self.sorted {
             self.micros.sort_unstable();
             self.sorted = true;
         }
         let rank = (percent / 100.0 * self.micros.len() as f64).ceil() as usize;
-        f64::from(self.micros[rank.clamp(1, self.micros.len()) - 1]) / 1000.0
+        Ok(f64::from(self.micros[rank.clamp(1, self.micros.len()) - 1]) / 1000.0)
     }
 }
 
@@ -52,14 +55,14 @@ mod tests {
     #[test]
     fn a_percentile_is_a_sample_that_was_taken() {
         let mut samples = Percentiles::default();
-        assert!(samples.at_ms(99.0).abs() < f64::EPSILON);
+        assert!(samples.at_ms(99.0).is_err(), "of nothing there is none");
         for millis in (1..=100).rev() {
             samples.add(Duration::from_millis(millis));
         }
         let mut two = Percentiles::default();
         two.merge(&samples);
         for (percent, expected) in [(0.0, 1.0), (50.0, 50.0), (99.0, 99.0), (99.5, 100.0), (100.0, 100.0)] {
-            assert!((two.at_ms(percent) - expected).abs() < f64::EPSILON, "{percent}");
+            assert!((two.at_ms(percent).unwrap() - expected).abs() < f64::EPSILON, "{percent}");
         }
     }
 }

@@ -34,9 +34,14 @@ pub struct Program {
 impl Program {
     /// The real server on a data folder. Port 0 takes a free one. Its log goes into `server.log` beside the folder.
     pub fn fil(data: &Path, port: u16) -> Result<Self, Failure> {
+        Self::fil_with(data, port, &[])
+    }
+
+    /// The same with these settings, which count for more than those that take the limits away.
+    pub fn fil_with(data: &Path, port: u16, settings: &[&str]) -> Result<Self, Failure> {
         let mut command = Command::new(fil_server()?);
         command.arg("serve").arg("--data").arg(data).arg("--listen").arg(format!("127.0.0.1:{port}"));
-        for pair in UNLIMITED.iter().chain(&["log.level=warn"]) {
+        for pair in UNLIMITED.iter().chain(&["log.level=warn"]).chain(settings) {
             command.args(["--set", pair]);
         }
         let log = File::options().create(true).append(true).open(data.with_extension("log"))?;

@@ -7,7 +7,8 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Proves that a change has not broken the measuring: the real generator measures the real server at the smallest size.
-/// Every figure must have a value, a unit, a baseline of the same run and the ratio, and every scenario figures.
+/// Every figure must have a value, a unit, a baseline of the same run and the ratio, rates and times must be more than
+/// nothing, and every scenario must have figures.
 #[test]
 fn every_scenario_prints_figures_with_a_baseline_and_a_ratio() {
     let folder = tempfile::tempdir().unwrap();
@@ -26,6 +27,11 @@ fn every_scenario_prints_figures_with_a_baseline_and_a_ratio() {
             && line["baseline"]["value"].is_number()
             && (line["ratio"].is_number() || line["baseline"]["value"] == 0);
         assert!(complete, "{line}");
+        // A rate or a time of nothing was not measured; a queue may be empty.
+        if ["1/s", "ms", "us", "µs"].contains(&line["unit"].as_str().unwrap_or_default()) {
+            let values = [&line["value"], &line["baseline"]["value"]].map(|value| value.as_f64().unwrap_or_default());
+            assert!(values.iter().all(|value| *value > 0.0), "{line}");
+        }
         measured.insert(figure.split('.').next().unwrap_or_default().to_owned());
     }
     let all: BTreeSet<String> = fil_load::scenario::all().map(|scenario| scenario.name.to_owned()).collect();

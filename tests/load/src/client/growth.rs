@@ -95,11 +95,11 @@ fn costs(stage: &Stage, sample: Sample, each: u64) -> Result<Costs, Failure> {
         for _ in 0..turns {
             times.add(answered(&runtime, &bridge, request.clone())?);
         }
-        Ok(times.at_ms(50.0))
+        times.at_ms(50.0)
     };
     let costs = Costs {
-        push_micros: pushes.at_ms(50.0) * 1e3,
-        start_millis: starts.at_ms(50.0),
+        push_micros: pushes.at_ms(50.0)? * 1e3,
+        start_millis: starts.at_ms(50.0)?,
         list_millis: ask(Request::Conversations)?,
         search_millis: ask(Request::Search { query: sample::word(10), conversation: None })?,
     };

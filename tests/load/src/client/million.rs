@@ -98,9 +98,9 @@ fn start(stage: &Stage, profile: &Profile, runtime: &Runtime) -> Result<(), Fail
             cpu += Process::current().cpu()?.saturating_sub(before);
             runtime.block_on(bridge.close());
         }
-        let baseline = Baseline::new("sqlite_select_50", bare.at_ms(50.0));
-        let figure = Figure::cost(name, times.at_ms(50.0), "ms", baseline)
-            .note("slowest_ms", times.at_ms(100.0))
+        let baseline = Baseline::new("sqlite_select_50", bare.at_ms(50.0)?);
+        let figure = Figure::cost(name, times.at_ms(50.0)?, "ms", baseline)
+            .note("slowest_ms", times.at_ms(100.0)?)
             .note("cpu_ms", crate::figure::round(millis(cpu / turns)));
         stage.print(&if cold { figure.budget(200.0) } else { figure });
     }
@@ -140,14 +140,14 @@ fn search(stage: &Stage, profile: &Profile, runtime: &Runtime) -> Result<(), Fai
         stage.print(
             &Figure::cost(
                 format!("client.search.{name}"),
-                times.at_ms(50.0),
+                times.at_ms(50.0)?,
                 "ms",
                 Baseline::new("sqlite_fts5", millis(bare)),
             )
             .budget(30.0)
             .note("hits", hits)
             .note("cpu_ms", crate::figure::round(millis(cpu)))
-            .note("slowest_ms", times.at_ms(100.0)),
+            .note("slowest_ms", times.at_ms(100.0)?),
         );
     }
     runtime.block_on(bridge.close());
@@ -186,7 +186,7 @@ fn write(stage: &Stage, profile: &Profile, runtime: &Runtime) -> Result<(), Fail
         let per_second = count as f64 / began.elapsed().as_secs_f64();
         let baseline = Baseline::new("sqlite_commits_of_1", disk.single_commits);
         let figure = Figure::rate(name, per_second, "1/s", baseline).note("messages", count);
-        stage.print(&figure.note("p50_ms", times.at_ms(50.0)).note("p99_ms", times.at_ms(99.0)));
+        stage.print(&figure.note("p50_ms", times.at_ms(50.0)?).note("p99_ms", times.at_ms(99.0)?));
     }
     runtime.block_on(bridge.close());
     Ok(())

@@ -35,16 +35,16 @@ fn catch_up(stage: &Stage) -> Result<(), Failure> {
     let mut result = away.measure(stage)?;
     let missed = away.conversations * away.missed;
     let (reading_ms, text_bytes) = away.bare(stage)?;
-    let time = |name: &str, samples: &mut Percentiles| {
-        Figure::cost(name, samples.at_ms(50.0), "ms", Baseline::new("sqlite_plain_table", reading_ms))
-            .note("missed", missed)
+    let time = |name: &str, samples: &mut Percentiles| -> Result<Figure, Failure> {
+        let baseline = Baseline::new("sqlite_plain_table", reading_ms);
+        Ok(Figure::cost(name, samples.at_ms(50.0)?, "ms", baseline).note("missed", missed))
     };
     let bytes = |name: &str, bytes: u64| {
         Figure::cost(name, bytes as f64, "B", Baseline::new("texts", text_bytes)).note("missed", missed)
     };
-    stage.print(&time("catch_up.events.all_ms", &mut result.events.all).budget(60.0));
+    stage.print(&time("catch_up.events.all_ms", &mut result.events.all)?.budget(60.0));
     stage.print(&bytes("catch_up.events.received_bytes", result.events.bytes).budget(1_000_000.0));
-    stage.print(&time("catch_up.windows.all_ms", &mut result.windows.all).budget(60.0));
+    stage.print(&time("catch_up.windows.all_ms", &mut result.windows.all)?.budget(60.0));
     stage.print(&bytes("catch_up.windows.received_bytes", result.windows.bytes).budget(1_000_000.0));
     Ok(())
 }
@@ -56,11 +56,11 @@ fn month(stage: &Stage) -> Result<(), Failure> {
     let missed = away.conversations * away.missed;
     let (reading_ms, text_bytes) = away.bare(stage)?;
     let list = Baseline::new("sqlite_plain_table", reading_ms);
-    let figure = Figure::cost("month.list_usable_ms", result.events.list.at_ms(50.0), "ms", list);
+    let figure = Figure::cost("month.list_usable_ms", result.events.list.at_ms(50.0)?, "ms", list);
     stage.print(&figure.budget(1_000.0).note("conversations", away.conversations));
     for (name, came) in [("events", &mut result.events), ("windows", &mut result.windows)] {
         let baseline = Baseline::new("sqlite_plain_table", reading_ms);
-        let figure = Figure::cost(format!("month.{name}.all_ms"), came.all.at_ms(50.0), "ms", baseline);
+        let figure = Figure::cost(format!("month.{name}.all_ms"), came.all.at_ms(50.0)?, "ms", baseline);
         stage.print(&figure.budget(10_000.0).note("missed", missed));
         let baseline = Baseline::new("texts", text_bytes);
         let figure = Figure::cost(format!("month.{name}.received_bytes"), came.bytes as f64, "B", baseline);
@@ -215,7 +215,7 @@ impl Away {
             }
             samples.add(start.elapsed().max(Duration::from_micros(1)));
         }
-        Ok((samples.at_ms(50.0), bytes as f64))
+        Ok((samples.at_ms(50.0)?, bytes as f64))
     }
 }
 

@@ -69,8 +69,8 @@ fn run(stage: &Stage) -> Result<(), Failure> {
             let (mut calm, mut bare) = (run(&fil, scheduled)?, run(&relay, scheduled)?);
             for percent in [50.0, 99.0] {
                 let name = format!("groups.{members}.{load}.last_member_p{percent}_ms");
-                let baseline = Baseline::new("relay", bare.last_delivery.at_ms(percent));
-                let figure = Figure::cost(name, calm.last_delivery.at_ms(percent), "ms", baseline)
+                let baseline = Baseline::new("relay", bare.last_delivery.at_ms(percent)?);
+                let figure = Figure::cost(name, calm.last_delivery.at_ms(percent)?, "ms", baseline)
                     .note("deliveries_per_s", calm.delivered_per_s().round())
                     .note("missed", missed(&calm, *members));
                 let budget = budget.filter(|_| percent > 98.0);

@@ -82,7 +82,7 @@ fn send(
         let stored = heart.acknowledge(device)?;
         heart.batch(&[(device, stored)])?;
     }
-    Ok(samples.at_ms(50.0) * 1_000.0 / BATCH as f64)
+    Ok(samples.at_ms(50.0)? * 1_000.0 / BATCH as f64)
 }
 
 /// One conversation with this many messages: writing, and reading it.
@@ -109,7 +109,7 @@ fn messages(stage: &Stage, count: u64) -> Result<Vec<Measured>, Failure> {
             }
             samples.add(cost.cpu.max(Duration::from_micros(1)));
         }
-        measured.push(Measured { what, micros: samples.at_ms(50.0) * 1_000.0, should_be: 1.0 });
+        measured.push(Measured { what, micros: samples.at_ms(50.0)? * 1_000.0, should_be: 1.0 });
         Ok(())
     };
     read("page_newest", &|organisation, _| {
@@ -179,7 +179,7 @@ fn conversations(stage: &Stage, count: usize) -> Result<f64, Failure> {
             heart.batch(&stored?)?;
         }
     }
-    Ok(samples.at_ms(50.0) * 1_000.0 / writers.len() as f64)
+    Ok(samples.at_ms(50.0)? * 1_000.0 / writers.len() as f64)
 }
 
 /// An account with this many conversations says hello, knowing nothing or everything.
@@ -198,5 +198,5 @@ fn hello(stage: &Stage, count: usize, knows: bool) -> Result<f64, Failure> {
         let (_, cost) = Cost::of(|| heart.connect(&house, 1, &hello))?;
         samples.add(cost.cpu);
     }
-    Ok(samples.at_ms(50.0) * 1_000.0)
+    Ok(samples.at_ms(50.0)? * 1_000.0)
 }

@@ -2,6 +2,7 @@
 
 pub mod away;
 pub mod cost;
+pub mod flood;
 pub mod groups;
 pub mod growth;
 pub mod idle;
@@ -18,6 +19,7 @@ pub const SCENARIOS: &[Scenario] = &[
     groups::SCENARIO,
     idle::SCENARIO,
     storm::SCENARIO,
+    flood::SCENARIO,
     away::CATCH_UP,
     away::MONTH,
     reading::SCENARIO,

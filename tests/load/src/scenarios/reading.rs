@@ -61,9 +61,9 @@ fn run(stage: &Stage) -> Result<(), Failure> {
         ];
         for (what, mut took, bare, budget) in questions {
             for percent in [50.0, 99.0] {
-                let baseline = Baseline::new("sqlite_plain_table", bare.at_ms(percent));
-                let figure = Figure::cost(format!("{name}.{what}_p{percent}_ms"), took.at_ms(percent), "ms", baseline);
-                let figure = figure.note("messages", messages).note("empty_request_ms", nothing.at_ms(percent));
+                let baseline = Baseline::new("sqlite_plain_table", bare.at_ms(percent)?);
+                let figure = Figure::cost(format!("{name}.{what}_p{percent}_ms"), took.at_ms(percent)?, "ms", baseline);
+                let figure = figure.note("messages", messages).note("empty_request_ms", nothing.at_ms(percent)?);
                 stage.print(&if percent < 51.0 { figure.budget(budget) } else { figure });
             }
         }

@@ -42,8 +42,8 @@ fn run(stage: &Stage) -> Result<(), Failure> {
     let port = relay.address.port();
     let mut relay = measure(relay, &house, move || Program::relay(port))?;
     for (what, percent) in [("half_live_ms", 50.0), ("all_live_ms", 100.0)] {
-        let baseline = Baseline::new("relay", relay.live.at_ms(percent));
-        let figure = Figure::cost(format!("storm.{count}.{what}"), fil.live.at_ms(percent), "ms", baseline);
+        let baseline = Baseline::new("relay", relay.live.at_ms(percent)?);
+        let figure = Figure::cost(format!("storm.{count}.{what}"), fil.live.at_ms(percent)?, "ms", baseline);
         stage.print(&figure.note("attempts", fil.attempts).note("relay_attempts", relay.attempts));
     }
     let name = format!("storm.{count}.listens_again_ms");

@@ -37,24 +37,27 @@ impl Sample {
     /// Looks at the server.
     pub(crate) async fn take(shared: &Shared, metrics: &mut Http) -> Result<Self, Failure> {
         let text = String::from_utf8(metrics.get("/metrics", "none", false).await?)?;
-        let gauge = |name: &str| {
-            let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            value.and_then(|value| value.trim().parse().ok()).unwrap_or(0.0)
-        };
         let process = shared.program.process();
-        let size = |path: std::path::PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
+        let size = |path: std::path::PathBuf| std::fs::metadata(path).map(|file| file.len());
         Ok(Self {
             at_s: (shared.origin.elapsed().as_secs_f64() * 10.0).round() / 10.0,
             resident_bytes: process.resident_bytes()?,
-            log_bytes: size(shared.house.database().with_extension("db-wal")),
-            database_bytes: size(shared.house.database()),
+            log_bytes: size(shared.house.database().with_extension("db-wal"))?,
+            database_bytes: size(shared.house.database())?,
             descriptors: process.descriptors()?,
-            sockets: gauge("fil_sockets"),
-            node_queue: gauge("fil_node_queue"),
-            backlog_bytes: gauge("fil_backlog_bytes"),
+            sockets: gauge(&text, "fil_sockets")?,
+            node_queue: gauge(&text, "fil_node_queue")?,
+            backlog_bytes: gauge(&text, "fil_backlog_bytes")?,
             acknowledged: shared.counts.borrow().acknowledged,
         })
     }
+}
+
+/// The value of a gauge. One that is not there is a defect of the measuring and not a queue of length 0.
+fn gauge(text: &str, name: &str) -> Result<f64, Failure> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let value = value.ok_or_else(|| format!("the server's metrics have no {name}"))?;
+    Ok(value.trim().parse()?)
 }
 
 impl Samples {
@@ -85,6 +88,14 @@ impl Samples {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gauge_that_is_absent_is_no_gauge_of_nothing() {
+        let text = "# TYPE fil_sockets gauge\nfil_sockets 0\nfil_sockets_opened_total 7\n";
+        assert!(gauge(text, "fil_sockets").is_ok_and(|value| value.abs() < f64::EPSILON));
+        assert!(gauge(text, "fil_node_queue").is_err());
+        assert!(gauge("fil_node_queue many\n", "fil_node_queue").is_err());
+    }
 
     /// Memory that rises by 600 bytes a minute in the second half, and was higher once before.
     #[test]
