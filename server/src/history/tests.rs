@@ -28,6 +28,7 @@ fn code<T>(result: Result<T, ReadError>) -> Option<ErrorCode> {
     }
 }
 
+/// Row 36 of the failure catalogue: pages have no gap between them, and the first says that it is the first.
 #[test]
 fn history_pages_cover_the_log_without_overlap() {
     let mut house = house();

@@ -188,7 +188,7 @@ fn sending_moves_the_authors_read_position() {
     assert_eq!(other.read, Position { seq: Seq(1), sent: 0 });
 }
 
-/// Deleting blanks the message and its edits to tombstones with the same numbers; the item says deleted.
+/// Row 34 of the failure catalogue: deleting blanks the message and its edits to tombstones with the same numbers; the item says deleted.
 #[test]
 fn a_deletion_leaves_tombstones_with_the_same_numbers() {
     let g = group(1);
@@ -225,7 +225,8 @@ fn time_never_goes_back_within_a_conversation() {
     assert_eq!(events.iter().map(|event| event.at_ms).collect::<Vec<_>>(), [NOW_MS, NOW_MS, NOW_MS + 5]);
 }
 
-/// A device's clock may be wrong by years; what it says is kept where it can be true, and is the server's time elsewhere.
+/// Rows 18 and 19 of the failure catalogue: a device's clock may be wrong by years; what it says is kept where it can be
+/// true, and is the server's time elsewhere. Order is the number's.
 #[test]
 fn a_time_that_no_clock_shows_becomes_the_servers() {
     const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;

@@ -1,4 +1,4 @@
-//! S36: no text, password or token is in the log, however much is logged.
+//! S3 and S36: no text, password or token is in the log, however much is logged.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;

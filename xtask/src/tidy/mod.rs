@@ -5,6 +5,7 @@
 
 mod arrows;
 mod documents;
+mod failures;
 mod generated;
 mod languages;
 mod length;
@@ -36,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
         ("SQL outside the stores", sql::check(&files)),
         ("languages", languages::check(&files)),
         ("documents", documents::check(&files, exists)),
+        ("failure catalogue", failures::check(&files)),
         ("generated TypeScript", generated::check(workspace, &files)?),
     ];
     let mut found = 0;

@@ -10,7 +10,8 @@ use crate::node::commands::VERDICTS_UNACKNOWLEDGED_MAX;
 use crate::node::{ANSWERS_KEPT_MS, Input};
 use crate::testing::{ADA, BEN, actor, create_direct, create_group, direct, generation, group, message, rename, send};
 
-/// A number is applied once, answered again with its stored verdict, and never skipped.
+/// Row 14 of the failure catalogue: a number is applied once, answered again with its stored verdict however late it comes
+/// again, and never skipped.
 #[test]
 fn a_number_is_applied_once_and_answered_again() {
     let mut stage = Stage::new();

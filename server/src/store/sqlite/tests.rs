@@ -34,6 +34,7 @@ fn every_connection_is_durable_and_overwrites_what_it_deletes() {
     assert_eq!(pragma("user_version"), format!("Integer({})", migrations::NEWEST));
 }
 
+/// Row 53 of the failure catalogue: the fault is in the resetting of the log.
 #[test]
 fn an_engine_with_a_known_fault_is_refused() {
     assert!(check_engine(rusqlite::version_number()).is_ok());

@@ -217,6 +217,7 @@ async fn what_is_typed_is_checked_before_it_is_queued() {
     }
 }
 
+/// Row 35 of the failure catalogue.
 #[tokio::test]
 async fn a_draft_is_kept_until_its_message_is_sent() {
     let stage = Stage::live().await;

@@ -1,7 +1,7 @@
 //! What the cache holds of a conversation, whole: for comparing it with what the server holds.
 //!
-//! This is the client's side of the second and third invariants (DESIGN.md section 8). The simulation asks for it
-//! after every settled moment; `fil status --verify` and a support bundle can ask for it too.
+//! This is the client's side of the second and third invariants (docs/ARCHITECTURE.md). The simulation asks for it after
+//! every settled moment, and the tests on simulated disks after every fault.
 
 use fil_protocol::{ConversationId, ConversationKind, Item, Member, Profile, Seq};
 use rusqlite::{Connection, params};
