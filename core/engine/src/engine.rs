@@ -54,6 +54,9 @@ pub struct Held {
     pub pulls: usize,
     /// The most pushes of one conversation that wait for those before them: at most [`crate::sync::HELD_MAX`].
     pub pushes: usize,
+    /// Conversations whose pushes are held before it is known that the account is a member: at most
+    /// [`crate::sync::STRANGERS_MAX`].
+    pub strangers: usize,
 }
 
 /// The engine of one signed-in account.
@@ -110,6 +113,7 @@ impl Engine {
             in_flight: self.outbox.in_flight(),
             pulls: self.sync.pulls(),
             pushes: self.sync.held_max(),
+            strangers: self.sync.strangers(),
         }
     }
 

@@ -68,6 +68,11 @@ impl Disk {
         self.shared.lock().arm(writes, Fault::Freeze);
     }
 
+    /// How many operations were refused so far, by [`fail_after`](Self::fail_after) and [`fail_once`](Self::fail_once).
+    pub fn failures(&self) -> u64 {
+        self.shared.lock().failures()
+    }
+
     /// Everything works again. A frozen disk stays frozen.
     pub fn heal(&self) {
         self.shared.lock().heal();

@@ -63,6 +63,8 @@ pub(crate) struct State {
     points: u64,
     fault: Option<(u64, Fault)>,
     frozen: bool,
+    /// Operations that were refused.
+    failures: u64,
     files: Vec<FileState>,
     by_path: BTreeMap<PathBuf, FileId>,
     /// Deleted without syncing the folder: may come back with this content.
@@ -100,6 +102,11 @@ impl State {
         self.fault = Some((self.points + after, fault));
     }
 
+    /// How many operations were refused so far.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures
+    }
+
     pub(crate) fn heal(&mut self) {
         self.fault = None;
     }
@@ -133,6 +140,7 @@ impl State {
         if matches!(fault, Fault::Fail { once: true, .. }) {
             self.fault = None;
         }
+        self.failures += 1;
         Err(code)
     }
 

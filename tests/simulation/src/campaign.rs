@@ -1,9 +1,10 @@
 //! Many runs, on all cores: what `cargo xtask simulate` and the tests do.
 
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, Once};
 
 use crate::Violation;
 use crate::fault::Fault;
@@ -78,12 +79,39 @@ impl Campaign {
     }
 }
 
+thread_local! {
+    /// Whether a run is under way on this thread.
+    static RUNNING: Cell<bool> = const { Cell::new(false) };
+    /// Where the last panic of a run happened.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// From now on a panic in a run is not printed, and keeps its place; any other is told as before.
+fn note_places() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if RUNNING.get() {
+                PLACE.set(panic.location().map(ToString::to_string));
+            } else {
+                before(panic);
+            }
+        }));
+    });
+}
+
 /// Runs one plan. A panic is a violation as any other (invariant 8).
 pub fn run(plan: &Plan) -> Result<Figures, Box<Violation>> {
-    catch_unwind(AssertUnwindSafe(|| world::run(plan))).unwrap_or_else(|panic| {
+    note_places();
+    RUNNING.set(true);
+    let ran = catch_unwind(AssertUnwindSafe(|| world::run(plan)));
+    RUNNING.set(false);
+    ran.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        let what = format!("panic: {}", text.unwrap_or_default());
+        let place = PLACE.take().unwrap_or_else(|| "somewhere".to_owned());
+        let what = format!("panic: {}, at {place}", text.unwrap_or_default());
         Err(Box::new(Violation { plan: plan.clone(), at_ms: 0, what }))
     })
 }

@@ -121,6 +121,26 @@ pub fn explained(received: &Received, projections: &[Projection]) -> Result<(), 
     projections.iter().try_for_each(|projection| received.explains(projection))
 }
 
+/// The half of the bijection that needs no cache, and so holds on a damaged one too: a message that was never
+/// transmitted, or was refused, is on the screen with its mark, once.
+pub fn outbox_is_drawn(commands: &[Written], bubbles: &[Bubble]) -> Result<(), String> {
+    for written in commands {
+        let Command::SendMessage { message, .. } = &written.command else { continue };
+        let expected = match written.state {
+            CommandState::Waiting if !written.transmitted => Mark::Queued,
+            CommandState::Rejected(_) => Mark::Rejected,
+            CommandState::Waiting | CommandState::Settled(_) => continue,
+        };
+        let drawn: Vec<_> = bubbles.iter().filter(|bubble| bubble.message == *message).collect();
+        // What was refused after it had been written, and is there again, is drawn from the cache.
+        let cached = drawn.is_empty() && expected == Mark::Rejected;
+        if !cached && (drawn.len() != 1 || drawn[0].mark != expected) {
+            return Err(format!("{message} is {:?} in the outbox and {drawn:?} on screen", written.state));
+        }
+    }
+    Ok(())
+}
+
 /// No row of the outbox without its bubble, and no bubble without its row (row 21 of the failure catalogue): a message
 /// that waits or was refused is on the screen, once, from the cache or with the right mark; and whatever the screen
 /// draws over the cache is in the outbox or in the journal.

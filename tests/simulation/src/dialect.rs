@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use crate::fault::Fault;
 use serde_json::{Value, json};
 
 /// How a title is spelled by the next version.
@@ -29,6 +30,20 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Whether what is on the line says something else than what was said.
+    pub fn changes(self, said: &str, carried: &str) -> bool {
+        let value = |text: &str| serde_json::from_str::<Value>(text).ok();
+        self != Self::Same && value(said) != value(carried)
+    }
+
+    /// The fault that makes a client speak so.
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Same | Self::Newer | Self::OnlyNewer => Fault::NewerClient,
+            Self::Older | Self::OnlyOlder => Fault::OlderClient,
+        }
+    }
+
     /// A client's frame as it is on the line.
     pub fn to_server(self, text: String) -> String {
         let versions = match self {

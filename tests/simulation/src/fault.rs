@@ -141,15 +141,6 @@ impl Fault {
         self.kind().name
     }
 
-    /// Whether it strikes at moments that can be counted; the others say how the world is.
-    pub fn counts_strikes(self) -> bool {
-        match self.measure() {
-            Measure::EveryMs => true,
-            Measure::Permille => !matches!(self, Self::MembershipChurn | Self::NewerClient | Self::OlderClient),
-            Measure::MsMax | Measure::BytesPerSecond | Measure::Count => false,
-        }
-    }
-
     /// What its number means.
     pub fn measure(self) -> Measure {
         self.kind().measure

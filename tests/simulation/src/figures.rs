@@ -20,6 +20,8 @@ pub struct Figures {
     pub strikes: BTreeMap<Fault, u64>,
     /// How long it took everybody to settle after the last fault, in milliseconds: the longest of all runs.
     pub settled_in_ms: u64,
+    /// One number for everything that happened: the same plan gives the same one.
+    pub trace: u64,
 }
 
 impl Figures {
@@ -38,6 +40,8 @@ impl Figures {
             *self.strikes.entry(*fault).or_default() += strikes;
         }
         self.settled_in_ms = self.settled_in_ms.max(run.settled_in_ms);
+        // In whatever order the runs end.
+        self.trace ^= run.trace;
     }
 }
 

@@ -13,6 +13,7 @@
 //! - `network`, `dialect`: frames under way; `server`, `device`: the real parts and their crashes;
 //! - `person`: what people do; `world`: the loop;
 //! - `oracle`, `received`, `convergence`: what must hold; `ledger`, `reckoning`: what became of every press;
+//!   `screens`: what is drawn;
 //! - `shrink`, `figures`, `campaign`: many runs, and what came of them.
 #![warn(missing_docs)]
 
@@ -31,6 +32,7 @@ pub mod plan;
 pub mod random;
 pub mod received;
 pub mod reckoning;
+pub mod screens;
 pub mod server;
 pub mod shrink;
 pub mod world;
@@ -47,4 +49,16 @@ pub struct Violation {
     pub at_ms: u64,
     /// What was broken.
     pub what: String,
+}
+
+/// Words of a sentence by which one kind of violation is told from another.
+const KIND_WORDS: usize = 6;
+
+impl Violation {
+    /// What was broken, apart from who, when and how much: the first words that are the same in every run.
+    pub fn kind(&self) -> String {
+        let plain = |word: &&str| !word.is_empty() && word.chars().all(|letter| letter.is_ascii_lowercase());
+        let words = self.what.split([' ', ':', ',']).filter(plain);
+        words.take(KIND_WORDS).collect::<Vec<_>>().join(" ")
+    }
 }

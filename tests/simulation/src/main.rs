@@ -57,8 +57,6 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // A panic is a violation, and told as one.
-    std::panic::set_hook(Box::new(|_| {}));
     match &arguments.plan {
         Some(file) => match Plan::load(file) {
             Ok(plan) => one(&plan, &arguments),

@@ -9,7 +9,7 @@ use crate::fault::{Fault, Faults};
 use crate::random::Random;
 
 /// Who is to receive something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The device at the other end.
     Device,
@@ -18,7 +18,7 @@ pub enum Side {
 }
 
 /// What arrives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Arrival {
     /// The connection is there.
     Opened,
@@ -31,7 +31,7 @@ pub enum Arrival {
 }
 
 /// One arrival.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Delivery {
     /// On which connection.
     pub connection: ConnectionId,
@@ -102,16 +102,24 @@ impl Network {
             self.strike(Fault::Drop);
             return;
         }
-        let delay_ms = random.between(1, 20) + random.below(faults.get(Fault::Delay) + 1) * random.below(2);
+        let usual_ms = random.between(1, 20);
+        let delay_ms = usual_ms + random.below(faults.get(Fault::Delay) + 1) * random.below(2);
         let last = if to == Side::Server { &mut line.last_to_server_ms } else { &mut line.last_to_device_ms };
         // On a slow line a frame waits for those before it, and takes its time itself.
         let carried_ms = (text.len() as u64 * 1_000).checked_div(faults.get(Fault::SlowLine)).unwrap_or(0);
         let mut at_ms = (now_ms + delay_ms).max(*last + carried_ms);
+        let (delayed, slowed) = (delay_ms > usual_ms, carried_ms > 0 && at_ms > now_ms + delay_ms);
         if random.permille(faults.get(Fault::Reorder)) {
             at_ms += random.between(1, 500);
             self.strike(Fault::Reorder);
         } else {
             *last = at_ms;
+        }
+        if delayed {
+            self.strike(Fault::Delay);
+        }
+        if slowed {
+            self.strike(Fault::SlowLine);
         }
         let garbage = random.permille(faults.get(Fault::Garbage)) && !heartbeat;
         let text = if garbage { garble(&text, random) } else { text };

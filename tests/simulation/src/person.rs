@@ -28,8 +28,10 @@ pub struct Pressed {
 /// Why a screen does not show what it should.
 #[derive(Debug)]
 pub enum Unseen {
-    /// A promise is broken.
+    /// A promise is broken, which a damaged cache would explain.
     Broken(String),
+    /// A promise about the outbox is broken, which nothing explains.
+    Lost(String),
     /// The cache is damaged: the session has to build another one, as the client's driver has it do.
     CacheDamaged,
 }
@@ -56,6 +58,8 @@ pub struct People {
     pub ledger: Ledger,
     /// Conversations in which a device told its person that a change was undone.
     pub reverted: BTreeSet<(usize, ConversationId)>,
+    /// How often somebody who adds and removes people all the time did so.
+    pub churns: u64,
     /// How many commands were given.
     pub commands: u64,
     presses: u64,
@@ -80,6 +84,7 @@ impl People {
             Err(error) => Err(error),
         };
         let seen = looked?;
+        convergence::outbox_is_drawn(&seen.commands, &seen.bubbles).map_err(Unseen::Lost)?;
         convergence::recount(&seen.projections).map_err(Unseen::Broken)?;
         convergence::bijection(&seen.projections, &seen.commands, &seen.bubbles).map_err(Unseen::Broken)?;
         convergence::explained(&device.received, &seen.projections).map_err(Unseen::Broken)?;
@@ -88,6 +93,7 @@ impl People {
         let Some(session) = device.session() else { return Ok(None) };
         let row = session.next_row();
         self.commands += 1;
+        self.churns += u64::from(faults.has(Fault::MembershipChurn) && wish.is_of_members());
         let press = |command: &Command| Press {
             device: index,
             account: actor.account,
@@ -143,6 +149,12 @@ impl People {
             _ => {}
         }
         self.ledger.note(press);
+    }
+}
+
+impl Wish {
+    fn is_of_members(&self) -> bool {
+        matches!(self, Self::Give(Command::AddMember { .. } | Command::RemoveMember { .. }))
     }
 }
 

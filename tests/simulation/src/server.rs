@@ -156,6 +156,11 @@ impl Server {
         if once { self.disk.fail_once(after, failure) } else { self.disk.fail_after(after, failure) }
     }
 
+    /// How many operations its disk has refused so far.
+    pub fn disk_failures(&self) -> u64 {
+        self.disk.failures()
+    }
+
     /// The disk works again.
     pub fn heal_disk(&mut self) {
         self.disk_fails = false;

@@ -31,19 +31,22 @@ pub enum Mark {
 impl Reader {
     /// Every bubble on the screen that does not come from the cache.
     pub fn bubbles(&mut self) -> Result<Vec<Bubble>, StoreError> {
-        self.snapshot(|db| {
-            let mut bubbles = Vec::new();
-            for (conversation, overlay) in Overlay::all(db)? {
-                for pending in overlay.pending {
-                    let mark = match (pending.state, pending.seq) {
-                        (ItemState::Rejected { .. }, _) => Mark::Rejected,
-                        (_, Some(seq)) => Mark::Sent(seq),
-                        (_, None) => Mark::Queued,
-                    };
-                    bubbles.push(Bubble { conversation, message: pending.message, mark });
-                }
-            }
-            Ok(bubbles)
-        })
+        self.snapshot(|db| Ok(Overlay::all(db)?.into_iter().flat_map(|(id, overlay)| drawn(id, overlay)).collect()))
     }
+
+    /// Those of one conversation.
+    pub fn bubbles_in(&mut self, id: ConversationId) -> Result<Vec<Bubble>, StoreError> {
+        self.snapshot(|db| Ok(drawn(id, Overlay::of(db, id)?).collect()))
+    }
+}
+
+fn drawn(conversation: ConversationId, overlay: Overlay) -> impl Iterator<Item = Bubble> {
+    overlay.pending.into_iter().map(move |pending| {
+        let mark = match (pending.state, pending.seq) {
+            (ItemState::Rejected { .. }, _) => Mark::Rejected,
+            (_, Some(seq)) => Mark::Sent(seq),
+            (_, None) => Mark::Queued,
+        };
+        Bubble { conversation, message: pending.message, mark }
+    })
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod bubbles;
 mod conversations;
+mod drawn;
 mod overlay;
 mod people;
 mod search;
@@ -25,13 +26,22 @@ use crate::store::read;
 /// One moment, seen by one account.
 pub(crate) struct View<'a> {
     db: &'a Connection,
-    account: &'a Account,
+    me: Profile,
+    /// Who remembers people from searches; nobody where only the databases speak.
+    account: Option<&'a Account>,
     people: RefCell<HashMap<AccountId, Person>>,
 }
 
 impl<'a> View<'a> {
     pub(crate) fn new(db: &'a Connection, account: &'a Account) -> Self {
-        Self { db, account, people: RefCell::default() }
+        let record = &account.record;
+        let me = Profile { account: record.account, handle: record.handle.clone(), name: record.name.clone() };
+        Self { db, me, account: Some(account), people: RefCell::default() }
+    }
+
+    /// What the databases alone show to somebody.
+    fn of(db: &'a Connection, me: &Profile) -> Self {
+        Self { db, me: me.clone(), account: None, people: RefCell::default() }
     }
 
     /// How many messages were refused and await a decision.
@@ -40,7 +50,7 @@ impl<'a> View<'a> {
     }
 
     fn me(&self) -> AccountId {
-        self.account.record.account
+        self.me.account
     }
 
     /// Somebody, from the cache, from an earlier search at the server, or known by the account alone.
@@ -48,14 +58,10 @@ impl<'a> View<'a> {
         if let Some(known) = self.people.borrow().get(&account) {
             return Ok(known.clone());
         }
-        let profile = read::person::get(self.db, account)?.or_else(|| self.account.seen(account));
+        let profile = read::person::get(self.db, account)?.or_else(|| self.account?.seen(account));
         let person = match profile {
             Some(profile) => person(&profile),
-            None if account == self.me() => Person {
-                account: account.to_string(),
-                handle: self.account.record.handle.clone(),
-                name: self.account.record.name.clone(),
-            },
+            None if account == self.me() => person(&self.me),
             None => Person { account: account.to_string(), handle: String::new(), name: String::new() },
         };
         self.people.borrow_mut().insert(account, person.clone());

@@ -14,7 +14,7 @@ use super::log::{Log, Pull};
 
 /// Conversations whose pushes are held although nobody has said that the account is a member. Pushes of further ones are
 /// dropped: when it turns out that it is, they are pulled.
-const STRANGERS_MAX: usize = 16;
+pub const STRANGERS_MAX: usize = 16;
 
 /// The logs.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +65,12 @@ impl Logs {
 
     /// Whether there is room for a push of this conversation: it is known, or not too many unknown ones are held.
     pub(super) fn have_room_for(&self, id: ConversationId) -> bool {
-        self.logs.contains_key(&id) || self.logs.values().filter(|log| !log.followed).count() < STRANGERS_MAX
+        self.logs.contains_key(&id) || self.strangers() < STRANGERS_MAX
+    }
+
+    /// Logs whose pushes are held although nobody has said that the account is a member.
+    pub(super) fn strangers(&self) -> usize {
+        self.logs.values().filter(|log| !log.followed).count()
     }
 
     /// What was under way in any of them will not come.

@@ -23,6 +23,7 @@ use breaker::{Allowed, Breaker};
 pub use log::HELD_MAX;
 use log::Pull;
 use logs::Logs;
+pub use logs::STRANGERS_MAX;
 
 /// Pulls under way at once: enough to keep the line busy, few enough that the conversation on screen never waits long.
 pub const PULLS_MAX: usize = 4;
@@ -473,6 +474,12 @@ impl Sync {
     /// The most pushes of one conversation that are held.
     pub fn held_max(&self) -> usize {
         self.logs.held_max()
+    }
+
+    /// Conversations whose pushes are held although nobody has said that the account is a member: at most
+    /// [`STRANGERS_MAX`].
+    pub fn strangers(&self) -> usize {
+        self.logs.strangers()
     }
 
     /// Whether an answer is under way, behind which everything else on the line has to wait.

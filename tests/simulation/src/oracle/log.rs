@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fil_protocol::{AccountId, ConversationId, Event, EventBody, Item, ItemBody, KnownEvent, MembershipChange, Seq};
+use fil_client::store::Projection;
+use fil_protocol::{
+    AccountId, ConversationId, Event, EventBody, Item, ItemBody, KnownEvent, Member, MembershipChange, Seq,
+};
 
 /// The copy of one log.
 #[derive(Default)]
@@ -153,6 +156,33 @@ impl Log {
             return Ok(());
         }
         Err(format!("{event:?} is pushed, and the log says {known:?}"))
+    }
+
+    /// A client that has come as far as the log shows what the log comes to, in the stretches that it keeps.
+    pub(super) fn check_shown(&self, shown: &Projection) -> Result<(), String> {
+        let id = shown.conversation;
+        if shown.cursor > self.head() {
+            return Err(format!("{id}: {} is shown, the log ends at {}", shown.cursor, self.head()));
+        }
+        if shown.cursor < self.head() {
+            return Ok(());
+        }
+        let is_kept = |seq: &Seq| shown.kept.iter().any(|(low, high)| (*low..=*high).contains(seq));
+        let items: Vec<Item> = self.items().into_iter().filter(|(seq, _)| is_kept(seq)).map(|(_, item)| item).collect();
+        let members: BTreeSet<AccountId> = shown.members.iter().map(Member::account).collect();
+        let title = self.events.iter().rev().find_map(|event| match event.known() {
+            Some(KnownEvent::Title { title }) => Some(Some(title)),
+            Some(KnownEvent::Created { title, .. }) => Some(title.as_ref()),
+            _ => None,
+        });
+        if let Some((shown, item)) = shown.items.iter().zip(&items).find(|(shown, item)| shown != item) {
+            return Err(format!("{id}: {shown:?} is shown, the log comes to {item:?}"));
+        }
+        if shown.items.len() != items.len() || members != self.members || title != Some(shown.title.as_ref()) {
+            let (has, shows) = (items.len(), shown.items.len());
+            return Err(format!("{id}: {shows} items are shown of {has}, {:?} of {:?}", shown.title, self.members));
+        }
+        Ok(())
     }
 
     /// What a timeline shows, with every change applied: what windows have to say.

@@ -23,6 +23,8 @@ mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fil_client::store::Projection;
+use fil_protocol::limits::COMMANDS_IN_FLIGHT_MAX;
 use fil_protocol::{
     AccountId, ClientFrame, Command, ConversationId, Epoch, Event, Generation, KnownEvent, MembershipChange, MessageId,
     OrganisationId, Seq,
@@ -33,6 +35,10 @@ use fil_server::store::{OrganisationReader, ReadStore, StoreError};
 use self::log::Log;
 use self::verdicts::Verdicts;
 use crate::person::{People, Pressed};
+
+/// Verdicts that the server keeps for a device, at most: a client acknowledges after half of those that may be under way,
+/// and once more as many as are under way, thrice over, where acknowledgements are lost.
+const VERDICTS_MAX: u64 = 4 * COMMANDS_IN_FLIGHT_MAX as u64;
 
 type Place = (OrganisationId, ConversationId);
 
@@ -160,6 +166,11 @@ impl Oracle {
         moves.max().unwrap_or(Seq::ZERO)
     }
 
+    /// What a client in this organisation shows of a conversation, if it has come as far as the log.
+    pub fn check_shown(&self, organisation: OrganisationId, shown: &Projection) -> Result<(), String> {
+        self.logs.get(&(organisation, shown.conversation)).map_or(Ok(()), |log| log.check_shown(shown))
+    }
+
     /// Whether an account was ever removed from a conversation, in any history.
     pub fn has_left(&self, account: AccountId, conversation: ConversationId) -> bool {
         self.left.contains(&(account, conversation))
@@ -190,6 +201,13 @@ impl Oracle {
         self.horizon = Some(horizon);
         for organisation in self.cast.iter().map(|actor| actor.organisation).collect::<BTreeSet<_>>() {
             let reader = snapshot.organisation(organisation).map_err(text)?;
+            for device in self.cast.iter().filter(|actor| actor.organisation == organisation) {
+                let Some(progress) = reader.progress(device.device).map_err(text)? else { continue };
+                let kept = progress.applied.saturating_sub(progress.acknowledged);
+                if kept > VERDICTS_MAX {
+                    return Err(format!("{kept} verdicts are kept for {}", device.device));
+                }
+            }
             for conversation in self.conversations(organisation, &*reader).map_err(text)? {
                 self.look_at(organisation, conversation, &*reader, people)?;
             }

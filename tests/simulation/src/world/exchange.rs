@@ -1,20 +1,28 @@
 //! What arrives at a device or at the server, and what they answer.
 
+use std::collections::BTreeSet;
+
 use fil_client::session::Effect;
-use fil_client::store::StoreError;
+use fil_client::store::{Projection, StoreError};
 use fil_engine::connection::{Phase, StopReason};
 use fil_engine::outbox::ROWS_MAX;
-use fil_engine::sync::{HELD_MAX, PULLS_MAX};
+use fil_engine::sync::{HELD_MAX, PULLS_MAX, STRANGERS_MAX};
 use fil_engine::{Change, Input};
 use fil_protocol::limits::COMMANDS_IN_FLIGHT_MAX;
-use fil_protocol::{ClientFrame, ErrorCode, ProtocolError, RawCommand, ServerFrame};
+use fil_protocol::{ClientFrame, ConversationId, ErrorCode, ProtocolError, RawCommand, ServerFrame};
 use fil_server::hub::connection::BACKLOG_BYTES_MAX;
 use fil_server::node::{ConnectionId, Input as ServerInput, Output};
 
 use super::{Due, World};
+use crate::convergence;
 use crate::device::Purpose;
+use crate::dialect::Dialect;
 use crate::fault::Fault;
 use crate::network::{Arrival, Side};
+use crate::person::Unseen;
+
+/// Every so many changes on a screen somebody looks up: reading a whole conversation costs more than the step.
+const GLANCE_EVERY: u64 = 4;
 
 /// What the server's queue for one connection may hold beyond its bound: the frames of one step, which the hub counts
 /// before it looks.
@@ -82,7 +90,12 @@ impl World {
                 self.step(index, Input::Disconnected { error: Some(ProtocolError::new(code, "refused")) })
             }
             Arrival::Frame(text) => {
-                let text = self.devices[index].dialect.to_device(text);
+                let dialect = self.devices[index].dialect;
+                let plain = text;
+                let text = dialect.to_device(plain.clone());
+                if dialect.changes(&plain, &text) {
+                    self.struck(dialect.fault());
+                }
                 // A frame that does not decode is from a newer server, and is skipped.
                 let Ok(frame) = ServerFrame::decode(&text) else { return Ok(()) };
                 if let ServerFrame::Error { error, .. } = &frame
@@ -111,9 +124,11 @@ impl World {
         }
         if self.crash_after_commit == Some(index) && !effects.is_empty() {
             self.crash_after_commit = None;
+            self.struck(Fault::ClientCrash);
             self.kill(index);
             return Ok(());
         }
+        let mut changed = BTreeSet::new();
         for effect in effects {
             match effect {
                 Effect::Connect => self.connect(index),
@@ -122,10 +137,53 @@ impl World {
                 Effect::Tell(Change::Reverted(conversation, _)) => {
                     self.people.reverted.insert((index, conversation));
                 }
-                Effect::Tell(_) => {}
+                Effect::Tell(Change::Timeline(conversation)) => {
+                    changed.insert(conversation);
+                }
+                Effect::Tell(Change::Conversations | Change::Status) => {}
             }
         }
-        self.check_device(index)
+        self.check_device(index)?;
+        self.glance(index, changed)
+    }
+
+    /// Somebody looks up at what has just changed on the screen, now and then.
+    fn glance(&mut self, index: usize, changed: BTreeSet<ConversationId>) -> Result<(), String> {
+        for conversation in changed {
+            self.glances += 1;
+            if !self.glances.is_multiple_of(GLANCE_EVERY) {
+                continue;
+            }
+            match self.look_at(index, conversation) {
+                Ok(()) => {}
+                Err(Unseen::Broken(what)) if !self.devices[index].flipped => {
+                    return Err(format!("device {index}: {what}"));
+                }
+                Err(Unseen::Lost(what)) => return Err(format!("device {index}: {what}")),
+                Err(Unseen::Broken(_) | Unseen::CacheDamaged) => return self.rebuild_cache(index),
+            }
+        }
+        Ok(())
+    }
+
+    /// What a screen shows of one conversation holds at any moment; and where the device has come as far as the log, it
+    /// shows what the log comes to.
+    fn look_at(&mut self, index: usize, conversation: ConversationId) -> Result<(), Unseen> {
+        let Self { devices, oracle, .. } = self;
+        let device = &mut devices[index];
+        let Some((reader, _)) = device.screen()? else { return Ok(()) };
+        let projection = reader.projection(conversation)?;
+        let (commands, bubbles) = (reader.commands_in(conversation)?, reader.bubbles_in(conversation)?);
+        convergence::outbox_is_drawn(&commands, &bubbles).map_err(Unseen::Lost)?;
+        let shown: Vec<Projection> = projection.into_iter().collect();
+        convergence::recount(&shown).map_err(Unseen::Broken)?;
+        convergence::bijection(&shown, &commands, &bubbles).map_err(Unseen::Broken)?;
+        convergence::explained(&device.received, &shown).map_err(Unseen::Broken)?;
+        let comparable = device.dialect == Dialect::Same && !device.received.is_of_another_history();
+        match shown.first().filter(|_| comparable) {
+            Some(shown) => oracle.check_shown(device.actor.organisation, shown).map_err(Unseen::Broken),
+            None => Ok(()),
+        }
     }
 
     /// A step was not stored: nothing left, the connection is gone, and the session rests. That is right only where the
@@ -164,7 +222,8 @@ impl World {
         let bounded = held.rows <= ROWS_MAX
             && held.in_flight <= COMMANDS_IN_FLIGHT_MAX
             && held.pulls <= PULLS_MAX + 1
-            && held.pushes <= HELD_MAX;
+            && held.pushes <= HELD_MAX
+            && held.strangers <= STRANGERS_MAX;
         if bounded { Ok(()) } else { Err(format!("device {index} holds more than it may: {held:?}")) }
     }
 
@@ -232,7 +291,11 @@ impl World {
             _ => {}
         }
         if let Some(connection) = self.devices[index].connection {
-            let text = self.devices[index].dialect.to_server(frame.encode());
+            let (plain, dialect) = (frame.encode(), self.devices[index].dialect);
+            let text = dialect.to_server(plain.clone());
+            if dialect.changes(&plain, &text) {
+                self.struck(dialect.fault());
+            }
             self.carry(connection, Side::Server, text);
         }
         Ok(())
@@ -266,6 +329,7 @@ impl World {
         }
         if self.lose_reply && !outputs.is_empty() {
             self.lose_reply = false;
+            self.struck(Fault::ReplyLost);
             self.drop_refreshes();
             self.break_all();
             return Ok(());
@@ -304,6 +368,9 @@ impl World {
     /// The server's socket takes a frame: it goes out, or waits behind a device that does not read.
     fn write(&mut self, connection: ConnectionId, frame: &str, lost: bool) {
         if let Some(stall) = self.stalls.get_mut(&connection) {
+            if stall.waiting.is_empty() {
+                *self.figures.strikes.entry(Fault::SlowConsumer).or_default() += 1;
+            }
             stall.bytes += frame.len() as u64;
             stall.waiting.push_back(frame.to_owned());
             return;

@@ -17,18 +17,20 @@ const JUMP_NOTICED_MS: u64 = 10_000;
 const HOUR_MS: u64 = 3_600_000;
 
 impl World {
-    /// A fault strikes, and will again.
+    /// A fault strikes, and will again. It is counted where it has an effect: breaking a connection where there is none
+    /// is no misfortune.
     pub(super) fn strike(&mut self, fault: Fault) -> Result<(), String> {
         self.later(self.faults.get(fault).max(1), Due::Strike(fault));
-        *self.figures.strikes.entry(fault).or_default() += 1;
         match fault {
             Fault::Break => {
                 if let Some(connection) = self.any_connection() {
+                    self.struck(fault);
                     self.break_one(connection, &[Side::Server, Side::Device]);
                 }
             }
             Fault::HalfOpen => {
                 if let Some(connection) = self.any_connection() {
+                    self.struck(fault);
                     self.network.deaden(connection);
                 }
             }
@@ -36,6 +38,7 @@ impl World {
                 let index = self.any_device();
                 self.devices[index].cut_off_until_ms = self.now_ms + self.chance.fate.between(1_000, 20_000);
                 if let Some(connection) = self.devices[index].connection {
+                    self.struck(fault);
                     self.network.deaden(connection);
                 }
             }
@@ -51,23 +54,29 @@ impl World {
             Fault::ClientCrash => {
                 let index = self.any_device();
                 if self.chance.fate.permille(500) {
+                    if self.devices[index].is_on() {
+                        self.struck(fault);
+                    }
                     self.kill(index);
                 } else {
                     self.crash_after_commit = Some(index);
                 }
             }
-            Fault::ServerCrash => self.kill_server(false),
+            Fault::ServerCrash => self.kill_server(fault),
             Fault::ClientPowerCut => {
                 let index = self.any_device();
+                if self.devices[index].is_on() {
+                    self.struck(fault);
+                }
                 self.sever_device(index);
                 self.devices[index].cut_power(&mut self.chance.fate);
                 self.restart_later(index);
             }
-            Fault::ServerPowerCut => self.kill_server(true),
-            Fault::ClientDiskFull => self.fail_device_disk(Failure::Full, false),
-            Fault::ClientWriteError => self.fail_device_disk(Failure::Io, true),
-            Fault::ServerDiskFull => self.fail_server_disk(Failure::Full, false),
-            Fault::ServerWriteError => self.fail_server_disk(Failure::Io, true),
+            Fault::ServerPowerCut => self.kill_server(fault),
+            Fault::ClientDiskFull => self.fail_device_disk(fault, Failure::Full, false),
+            Fault::ClientWriteError => self.fail_device_disk(fault, Failure::Io, true),
+            Fault::ServerDiskFull => self.fail_server_disk(fault, Failure::Full, false),
+            Fault::ServerWriteError => self.fail_server_disk(fault, Failure::Io, true),
             Fault::CacheBitFlip => self.flip_bits(),
             Fault::ClockJump => self.jump_clock()?,
             Fault::Suspend => self.suspend(),
@@ -77,6 +86,11 @@ impl World {
             _ => return Err(format!("{fault} does not strike by itself")),
         }
         Ok(())
+    }
+
+    /// A fault has had its effect.
+    pub(super) fn struck(&mut self, fault: Fault) {
+        *self.figures.strikes.entry(fault).or_default() += 1;
     }
 
     fn any_device(&mut self) -> usize {
@@ -122,8 +136,11 @@ impl World {
         }
     }
 
-    fn kill_server(&mut self, power: bool) {
-        if power {
+    fn kill_server(&mut self, fault: Fault) {
+        if self.server.is_up() {
+            self.struck(fault);
+        }
+        if fault == Fault::ServerPowerCut {
             self.server.cut_power(&mut self.chance.fate);
         } else {
             self.server.kill();
@@ -144,6 +161,7 @@ impl World {
         self.server.put(ServerInput::ShutDown);
         self.step_server()?;
         if self.server.is_up() {
+            self.struck(Fault::Herd);
             self.server.kill();
             self.server_is_gone();
         }
@@ -173,22 +191,36 @@ impl World {
         Ok(())
     }
 
-    fn fail_device_disk(&mut self, failure: Failure, once: bool) {
+    fn fail_device_disk(&mut self, fault: Fault, failure: Failure, once: bool) {
         let index = self.any_device();
+        self.count_refusals(Some(index));
+        self.failing.insert(Some(index), (fault, self.devices[index].disk_failures()));
         let after = self.chance.fate.below(60);
         self.devices[index].fail_disk(after, failure, once);
         let until_ms = self.now_ms + self.chance.fate.between(500, 8_000);
         self.put(until_ms, Due::Heal(Some(index)));
     }
 
-    fn fail_server_disk(&mut self, failure: Failure, once: bool) {
+    fn fail_server_disk(&mut self, fault: Fault, failure: Failure, once: bool) {
+        self.count_refusals(None);
+        self.failing.insert(None, (fault, self.server.disk_failures()));
         let after = self.chance.fate.below(120);
         self.server.fail_disk(after, failure, once);
         let until_ms = self.now_ms + self.chance.fate.between(500, 8_000);
         self.put(until_ms, Due::Heal(None));
     }
 
+    /// A disk that was to fail has struck if it has refused anything since.
+    pub(super) fn count_refusals(&mut self, of: Option<usize>) {
+        let Some((fault, before)) = self.failing.remove(&of) else { return };
+        let refused = of.map_or_else(|| self.server.disk_failures(), |index| self.devices[index].disk_failures());
+        if refused > before {
+            self.struck(fault);
+        }
+    }
+
     pub(super) fn heal(&mut self, of: Option<usize>) {
+        self.count_refusals(of);
         match of {
             Some(index) => self.devices[index].heal_disk(),
             None => self.server.heal_disk(),
@@ -203,6 +235,7 @@ impl World {
         let device = &mut self.devices[index];
         device.stop();
         device.flip_bits(count, &mut self.chance.fate);
+        self.struck(Fault::CacheBitFlip);
         self.restart_later(index);
     }
 
@@ -210,6 +243,7 @@ impl World {
         let index = self.any_device();
         let jump_ms = self.chance.fate.between(0, 48 * HOUR_MS).cast_signed() - (24 * HOUR_MS).cast_signed();
         self.devices[index].skew_ms += jump_ms;
+        self.struck(Fault::ClockJump);
         if jump_ms.unsigned_abs() > JUMP_NOTICED_MS { self.step(index, Input::Woke) } else { Ok(()) }
     }
 
@@ -220,6 +254,7 @@ impl World {
             return;
         }
         let hours_ms = self.chance.fate.between(HOUR_MS, 4 * HOUR_MS);
+        self.struck(Fault::Suspend);
         self.devices[index].sleep(self.now_ms);
         self.quiet_until_ms = self.now_ms + hours_ms;
         self.active_until_ms += hours_ms;
@@ -249,6 +284,7 @@ impl World {
         let index = self.any_device();
         let actor = self.devices[index].actor;
         if self.server.is_up() && self.disabled.insert(actor.account) {
+            self.struck(Fault::AccountDisabled);
             self.server.set_disabled(actor.organisation, actor.account, Some(self.now_ms));
             let until_ms = self.now_ms + self.chance.fate.between(1_000, 10_000);
             self.put(until_ms, Due::Enable(actor.account));
@@ -299,6 +335,7 @@ impl World {
             return Ok(());
         }
         self.backup_ms = None;
+        self.struck(fault);
         self.server.kill();
         self.server_is_gone();
         if fault == Fault::RestoreByCommand {
@@ -328,6 +365,7 @@ impl World {
     /// A second process opens the profile: it is turned away while the first one runs (row 57 of the catalogue).
     fn intrude(&mut self) -> Result<(), String> {
         let index = self.any_device();
+        self.struck(Fault::TwoProcesses);
         let device = &self.devices[index];
         if device.intrude() == device.is_on() {
             let state = if device.is_on() { "is in use" } else { "is free" };

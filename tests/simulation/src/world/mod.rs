@@ -12,6 +12,7 @@ mod settling;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use fil_engine::Input;
 use fil_protocol::AccountId;
@@ -30,7 +31,7 @@ use crate::person::{People, Unseen};
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::server::{Refreshing, Server};
-use crate::{Violation, reckoning};
+use crate::{Violation, reckoning, screens};
 
 /// More than any run takes: whoever goes in circles is found.
 const TURNS_MAX: u64 = 400_000;
@@ -119,6 +120,8 @@ struct World {
     order: u64,
     figures: Figures,
     turns: u64,
+    /// Changes on screens so far.
+    glances: u64,
     /// When the access token of each connection expires.
     expires: BTreeMap<ConnectionId, u64>,
     exchanges: Vec<Exchange>,
@@ -130,6 +133,10 @@ struct World {
     lose_reply: bool,
     /// This device's process ends after its next commit, before its frames leave.
     crash_after_commit: Option<usize>,
+    /// Disks that were made to fail (none: the server's), by which fault, and how much they had refused before.
+    failing: BTreeMap<Option<usize>, (Fault, u64)>,
+    /// One number for everything that has happened.
+    happened: DefaultHasher,
     trace: Option<fn(&str)>,
     _folder: TempDir,
 }
@@ -153,6 +160,10 @@ pub fn run_traced(plan: &Plan, trace: Option<fn(&str)>) -> Result<Figures, Box<V
     figures.simulated_ms = world.now_ms;
     figures.commands = world.people.commands;
     figures.events = world.oracle.events();
+    if world.people.churns > 0 {
+        figures.strikes.insert(Fault::MembershipChurn, world.people.churns);
+    }
+    figures.trace = world.happened.finish();
     Ok(figures)
 }
 
@@ -170,6 +181,7 @@ impl World {
         let server = Server::create(folder.path(), &cast, access_ms, REFRESH_GRACE_MS)?;
         let skew_max = i64::try_from(faults.get(Fault::Skew)).unwrap_or(i64::MAX);
         let mut devices = Vec::new();
+        let mut strikes = BTreeMap::new();
         for (actor, profile) in &cast.0 {
             let drawn = chance.fate.between(0, 2 * skew_max.unsigned_abs()).cast_signed() - skew_max;
             let skew_ms = if chance.fate.permille(500) { drawn } else { 0 };
@@ -180,7 +192,13 @@ impl World {
             device.kept_token.clone_from(&session.refresh_token);
             device.grant.begin(device.now(0).monotonic_ms, &session);
             device.dialect = dialect(&faults, &mut chance.fate);
+            if device.skew_ms != 0 {
+                *strikes.entry(Fault::Skew).or_default() += 1;
+            }
             devices.push(device);
+        }
+        if faults.has(Fault::SeveralDevices) {
+            strikes.insert(Fault::SeveralDevices, faults.get(Fault::SeveralDevices));
         }
         let oracle = Oracle::new(cast.0.iter().map(|(actor, _)| *actor).collect());
         let mut world = Self {
@@ -198,8 +216,9 @@ impl World {
             oracle,
             due: BTreeMap::new(),
             order: 0,
-            figures: Figures::default(),
+            figures: Figures { strikes, ..Figures::default() },
             turns: 0,
+            glances: 0,
             expires: BTreeMap::new(),
             exchanges: Vec::new(),
             stalls: BTreeMap::new(),
@@ -207,6 +226,8 @@ impl World {
             backup_ms: None,
             lose_reply: false,
             crash_after_commit: None,
+            failing: BTreeMap::new(),
+            happened: DefaultHasher::new(),
             trace: None,
             _folder: folder,
             faults: Faults::default(),
@@ -237,7 +258,15 @@ impl World {
         self.settle()?;
         reckoning::account_for(&mut self.devices, &self.people, &self.oracle)?;
         let reads = self.server.reads().ok_or("the server is down though all is calm")?;
-        reckoning::reads(&self.cast, reads, &self.people, &self.oracle)
+        reckoning::reads(&self.cast, reads, &self.people, &self.oracle)?;
+        for index in 0..self.devices.len() {
+            let reads = self.server.reads().ok_or("the server is down though all is calm")?;
+            let drawn = screens::compare(&mut self.devices[index], reads);
+            if !self.devices[index].flipped {
+                drawn.map_err(|what| format!("device {index} at the end: {what}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Time passes until something happens, and that happens.
@@ -254,6 +283,8 @@ impl World {
 
         for delivery in self.network.arrived(self.now_ms) {
             self.tell(|| format!("{delivery:?}"));
+            delivery.hash(&mut self.happened);
+            self.now_ms.hash(&mut self.happened);
             match delivery.to {
                 Side::Server => self.arrive_at_server(delivery.connection, delivery.arrival),
                 Side::Device => self.arrive_at_device(delivery.connection, delivery.arrival)?,
@@ -276,6 +307,8 @@ impl World {
 
     fn happen(&mut self, due: Due) -> Result<(), String> {
         self.tell(|| format!("{due:?}"));
+        std::mem::discriminant(&due).hash(&mut self.happened);
+        self.now_ms.hash(&mut self.happened);
         match due {
             Due::Act(index) => self.act(index),
             Due::Strike(fault) => self.strike(fault),
@@ -324,7 +357,8 @@ impl World {
             Ok(Some(input)) => self.step(index, input),
             Ok(None) => Ok(()),
             Err(Unseen::Broken(what)) if !self.devices[index].flipped => Err(format!("device {index}: {what}")),
-            Err(_) => self.rebuild_cache(index),
+            Err(Unseen::Lost(what)) => Err(format!("device {index}: {what}")),
+            Err(Unseen::Broken(_) | Unseen::CacheDamaged) => self.rebuild_cache(index),
         }
     }
 

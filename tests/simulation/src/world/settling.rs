@@ -29,9 +29,9 @@ impl World {
             )
         };
         self.due.retain(|_, due| ends(due));
-        self.server.heal_disk();
+        self.heal(None);
         for index in 0..self.devices.len() {
-            self.devices[index].heal_disk();
+            self.heal(Some(index));
         }
         for connection in self.stalls.keys().copied().collect::<Vec<_>>() {
             self.resume(connection);
@@ -101,7 +101,8 @@ impl World {
                 Err(Unseen::Broken(difference)) if !self.devices[index].flipped => {
                     return Ok(Some(format!("device {index}: {difference}")));
                 }
-                Err(_) => {
+                Err(Unseen::Lost(difference)) => return Err(format!("device {index}: {difference}")),
+                Err(Unseen::Broken(_) | Unseen::CacheDamaged) => {
                     self.rebuild_cache(index)?;
                     return Ok(Some(format!("device {index}: the cache was damaged")));
                 }

@@ -157,6 +157,9 @@ impl World {
     /// A token may have expired, unless another one came.
     pub(super) fn expire(&mut self, connection: ConnectionId) {
         if self.expires.get(&connection).is_some_and(|expires_ms| *expires_ms <= self.now_ms) && self.server.is_up() {
+            if self.faults.has(Fault::TokenExpiry) {
+                self.struck(Fault::TokenExpiry);
+            }
             self.edge_refuses(connection, ErrorCode::TokenExpired);
         }
     }

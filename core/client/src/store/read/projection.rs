@@ -42,21 +42,23 @@ impl Reader {
         self.snapshot(|db| {
             let mut all = conversation::all(db, me)?;
             all.sort_by_key(|known| known.id);
-            all.into_iter()
-                .map(|known| {
-                    Ok(Projection {
-                        conversation: known.id,
-                        kind: known.kind,
-                        title: known.title.clone(),
-                        cursor: known.head.seq,
-                        members: members(db, known.id)?,
-                        kept: kept(db, known.id)?,
-                        items: item::between(db, known.id, Seq::ZERO, Seq(i64::MAX as u64))?,
-                        unread: known.unread(db)?,
-                        read: known.read_position(db)?.seq,
-                    })
-                })
-                .collect()
+            all.into_iter().map(|known| project(db, &known)).collect()
+        })
+    }
+
+    /// One conversation in the cache; none if it is not there.
+    pub fn projection(&mut self, id: ConversationId) -> Result<Option<Projection>, StoreError> {
+        let me = self.me;
+        self.snapshot(|db| conversation::one(db, me, id)?.map(|known| project(db, &known)).transpose())
+    }
+
+    /// The commands of one conversation in the outbox and the journal, in the order of pressing send.
+    pub fn commands_in(&mut self, id: ConversationId) -> Result<Vec<Written>, StoreError> {
+        self.snapshot(|db| {
+            let sql = format!("SELECT {WRITTEN} FROM main.command WHERE conversation = ? ORDER BY row");
+            let mut statement = db.prepare_cached(&sql)?;
+            let rows = statement.query_map([id.as_bytes()], Written::read)?;
+            rows.collect()
         })
     }
 
@@ -68,6 +70,20 @@ impl Reader {
             rows.collect()
         })
     }
+}
+
+fn project(db: &Connection, known: &conversation::Conversation) -> rusqlite::Result<Projection> {
+    Ok(Projection {
+        conversation: known.id,
+        kind: known.kind,
+        title: known.title.clone(),
+        cursor: known.head.seq,
+        members: members(db, known.id)?,
+        kept: kept(db, known.id)?,
+        items: item::between(db, known.id, Seq::ZERO, Seq(i64::MAX as u64))?,
+        unread: known.unread(db)?,
+        read: known.read_position(db)?.seq,
+    })
 }
 
 fn members(db: &Connection, id: ConversationId) -> rusqlite::Result<Vec<Member>> {
