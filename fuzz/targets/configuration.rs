@@ -1,4 +1,4 @@
 //! The door `configuration` under libFuzzer; what comes in there and what must hold is in `tests/hostile/src/doors/configuration.rs`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fil_hostile::doors::enter("configuration", bytes));
+fil_fuzz::door!("configuration");

@@ -1,4 +1,4 @@
 //! The door `search` under libFuzzer; what comes in there and what must hold is in `tests/hostile/src/doors/search.rs`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fil_hostile::doors::enter("search", bytes));
+fil_fuzz::door!("search");

@@ -1,4 +1,4 @@
 //! The door `server_frames` under libFuzzer; what comes in there and what must hold is in `tests/hostile/src/doors/server_frames.rs`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fil_hostile::doors::enter("server_frames", bytes));
+fil_fuzz::door!("server_frames");

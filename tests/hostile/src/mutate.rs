@@ -69,10 +69,15 @@ impl Chance {
 pub fn mutate(corpus: &[(String, Vec<u8>)], seed: u64) -> Vec<u8> {
     let mut chance = Chance::new(seed);
     let pick = |chance: &mut Chance| corpus.get(chance.below(corpus.len())).map_or(&[][..], |(_, bytes)| bytes);
-    let mut bytes = pick(&mut chance).to_vec();
+    let bytes = pick(&mut chance).to_vec();
+    changed(bytes, corpus, &mut chance)
+}
+
+/// Any bytes, changed one to six times with pieces of the corpus: what a fuzzer asks for that keeps inputs of its own.
+pub fn changed(mut bytes: Vec<u8>, corpus: &[(String, Vec<u8>)], chance: &mut Chance) -> Vec<u8> {
     for _ in 0..=chance.below(6) {
-        let other = pick(&mut chance);
-        change(&mut bytes, other, &mut chance);
+        let other = corpus.get(chance.below(corpus.len())).map_or(&[][..], |(_, bytes)| bytes);
+        change(&mut bytes, other, chance);
         bytes.truncate(BYTES_MAX);
     }
     bytes
@@ -81,7 +86,7 @@ pub fn mutate(corpus: &[(String, Vec<u8>)], seed: u64) -> Vec<u8> {
 fn change(bytes: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
     let at = chance.below(bytes.len() + 1);
     let end = at + chance.below((bytes.len() - at).min(64) + 1);
-    match chance.below(9) {
+    match chance.below(10) {
         0 => {
             if let Some(byte) = bytes.get_mut(at) {
                 *byte ^= 1 << chance.below(8);
@@ -115,10 +120,15 @@ fn change(bytes: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
             let nested = [b"[".repeat(depth), b"]".repeat(depth)].concat();
             drop(bytes.splice(at..at, nested));
         }
-        _ => {
+        8 => {
             let lines: Vec<&[u8]> = other.split(|byte| *byte == b'\n').collect();
             let line = lines[chance.below(lines.len())];
             drop(bytes.splice(at..at, line.iter().copied()));
+        }
+        // Most doors take a line at a time, and what they answer to one depends on the lines before.
+        _ => {
+            bytes.push(b'\n');
+            bytes.extend_from_slice(other);
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use clap::Parser;
 use fil_protocol::{
-    AccountId, Command, ConversationId, ConversationKind, DeviceId, Epoch, MessageId, OrganisationId, Profile,
+    AccountId, ClientFrame, Command, ConversationId, ConversationKind, DeviceId, Epoch, Generation, Hello, MessageId,
+    OrganisationId, Profile, RawCommand, Seq, ServerFrame, Stream, VersionRange,
 };
 use fil_server::cli::{Arguments, Exit, Refusal, run};
-use fil_server::node::Actor;
+use fil_server::node::{Actor, Backlog, ConnectionId, Input, Node};
 use fil_server::relay;
 use fil_server::store::sqlite::{SqliteStore, back_up};
 use fil_server::store::{AccountRow, NewDevice, OrganisationRow, Store, StoreError};
@@ -35,6 +36,7 @@ pub(super) fn enter(bytes: &[u8]) {
         Ok(exit) => {
             assert_eq!(exit, Exit::Done);
             read_everything(&data.join("fil.db"));
+            serve(&data.join("fil.db"));
         }
         Err(refusal) => {
             assert!([Exit::Data, Exit::Failed].contains(&refusal.exit), "{refusal}");
@@ -162,6 +164,56 @@ fn read_everything(database: &Path) {
                     );
                 }
                 let _ = fil_server::history::search(&*organisation, &actor, "bonjour", Some(id), None, 50);
+            }
+        }
+    }
+}
+
+/// A restored database is served: its owner connects, reads and writes one of everything. What does not fit together is
+/// refused, and the node goes on.
+fn serve(database: &Path) {
+    let store = SqliteStore::open(database, Epoch::from([3; 16])).expect("what was restored opens");
+    let Ok(mut node) = Node::new(Box::new(store)) else { return };
+    let actor = Actor {
+        organisation: OrganisationId::from([0x0d; 16]),
+        account: AccountId::from([0x0a; 16]),
+        device: DeviceId::from([0x0a; 16]),
+    };
+    let connection = ConnectionId(1);
+    let conversation: ConversationId = "018bcfe5-6800-7000-8000-0c0c0c0c0c0c".parse().expect("it is one");
+    let (message, other) = (MessageId::from([0xee; 16]), MessageId::from([5; 16]));
+    let hello = Hello {
+        protocol: VersionRange::OURS,
+        client: "hostile".into(),
+        generation: Generation::from([1; 16]),
+        epoch: None,
+        horizon: 0,
+        account_rev: 0,
+        acknowledged: 0,
+    };
+    let commands = [
+        Command::SendMessage { conversation, message, text: "bonjour".into(), composed_at_ms: NOW_MS },
+        Command::EditMessage { conversation, message: other, text: "bonsoir".into() },
+        Command::DeleteMessage { conversation, message: other },
+        Command::SetTitle { conversation, title: "Nuit".into() },
+        Command::RemoveMember { conversation, account: AccountId::from([0x0b; 16]) },
+    ];
+    let commands = (1..).zip(commands);
+    let mut frames = vec![
+        ClientFrame::Hello(hello),
+        ClientFrame::Pull { request: 1, stream: Stream::Account, after: None },
+        ClientFrame::Pull { request: 2, stream: Stream::Conversation(conversation), after: Some(Seq(0)) },
+        ClientFrame::Read { conversation, seq: Seq(9) },
+    ];
+    frames.extend(commands.map(|(no, command)| ClientFrame::Command { no, command: RawCommand::Known(command) }));
+    let mut now_ms = NOW_MS;
+    let mut inputs = vec![Input::Connected { connection, actor, backlog: Arc::new(Backlog::default()) }];
+    for frame in frames {
+        now_ms += 1;
+        inputs.push(Input::Frame { connection, frame });
+        for output in node.step(now_ms, std::mem::take(&mut inputs)) {
+            if let fil_server::node::Output::Send { frame, .. } = output {
+                ServerFrame::decode(&frame).expect("what the server says is a frame");
             }
         }
     }

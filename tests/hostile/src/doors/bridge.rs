@@ -16,7 +16,7 @@ pub(super) const NOWHERE: &str = "http://127.0.0.1:1";
 struct World {
     runtime: Runtime,
     bridge: Bridge,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Every line is one request.
@@ -30,14 +30,15 @@ pub(super) fn enter(bytes: &[u8]) {
     for request in requests {
         world.ask(request);
     }
+    world.check_what_is_kept();
 }
 
 fn decode(line: &[u8]) -> Option<Request> {
     let request: Request = serde_json::from_slice(line).ok()?;
     let text = serde_json::to_string(&request).expect("requests are plain data");
     assert_eq!(serde_json::from_str::<Request>(&text).ok().as_ref(), Some(&request), "{text:.300}");
-    // An input may not choose where this process connects to, nor end the profile; the table asks for these by name.
-    let leads_away = matches!(request, Request::SignIn { .. } | Request::AcceptInvite { .. } | Request::SignOut { .. });
+    // An input may not choose where this process connects to; the table asks for these by name.
+    let leads_away = matches!(request, Request::SignIn { .. } | Request::AcceptInvite { .. });
     (!leads_away).then_some(request)
 }
 
@@ -48,24 +49,46 @@ impl World {
         let bridge = Bridge::open(options(folder.path())).expect("the profile is sound");
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the system has threads");
-        let mut world = Self { runtime, bridge, _folder: folder };
+        let mut world = Self { runtime, bridge, folder };
         // The conversation that the corpus names.
-        world.ask(Request::OpenDirect { account: "0b0b0b0b-0b0b-0b0b-0b0b-0b0b0b0b0b0b".to_owned() });
+        world
+            .ask(Request::OpenDirect { account: "0b0b0b0b-0b0b-0b0b-0b0b-0b0b0b0b0b0b".to_owned() })
+            .expect("it opens");
         world
     }
 
-    fn ask(&mut self, request: Request) {
+    fn ask(&mut self, request: Request) -> Option<Response> {
         let shown = format!("{request:?}");
         match self.runtime.block_on(self.bridge.request(request)) {
             Ok(response) => {
                 let text = serde_json::to_string(&response).expect("responses are plain data");
                 assert_eq!(serde_json::from_str::<Response>(&text).ok().as_ref(), Some(&response), "{shown:.300}");
+                Some(response)
             }
             Err(failure) => {
                 assert_ne!(failure.kind, FailureKind::Internal, "{shown:.300} is a defect: {}", failure.detail);
                 assert!(failure.detail.len() <= DETAIL_BYTES_MAX, "{} bytes about {shown:.300}", failure.detail.len());
+                None
             }
         }
+    }
+
+    /// What the screen was shown is there when the app is opened again: nothing was only in memory.
+    fn check_what_is_kept(mut self) {
+        let before = self.shown();
+        self.runtime.block_on(self.bridge.close());
+        self.bridge = Bridge::open(options(self.folder.path())).expect("what was asked for did not break the profile");
+        assert_eq!(self.shown(), before, "it was shown, and was not kept");
+        self.runtime.block_on(self.bridge.close());
+    }
+
+    /// The conversations, and how many commands wait and were refused.
+    fn shown(&mut self) -> (Option<Response>, Option<(u32, u32)>) {
+        let waiting = match self.ask(Request::Status) {
+            Some(Response::Status { status }) => Some((status.waiting, status.rejected)),
+            _ => None,
+        };
+        (self.ask(Request::Conversations), waiting)
     }
 }
 

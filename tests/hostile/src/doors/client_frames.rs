@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use fil_protocol::limits::FRAME_BYTES_MAX;
 use fil_protocol::{
-    AccountId, ClientFrame, Command, ConversationId, ConversationKind, DeviceId, Epoch, ErrorCode, Generation, Hello,
-    OrganisationId, Profile, RawCommand, ServerFrame, VersionRange,
+    ClientFrame, Command, ConversationKind, Epoch, ErrorCode, Generation, Hello, RawCommand, Seq, ServerFrame, Stream,
+    VersionRange,
 };
 use fil_server::node::{Actor, Backlog, ConnectionId, Input, Node, Output};
+use fil_server::store::Store;
 use fil_server::store::sqlite::SqliteStore;
-use fil_server::store::{AccountRow, NewDevice, OrganisationRow, Store};
 use tempfile::TempDir;
 
 use super::DETAIL_BYTES_MAX;
+use super::town::{NOW_MS, SECRET, ada, ben, group, settle};
 
-const NOW_MS: u64 = 1_700_000_000_000;
+/// Answers and pushes to one connection that one frame brings about, with a heartbeat beside them.
+const ANSWERS_MAX: usize = 8;
 /// The close codes of the protocol's table.
 const CLOSE_CODES: [u16; 7] = [1001, 1011, 4400, 4401, 4409, 4426, 4429];
 
@@ -27,6 +29,8 @@ struct World {
     connections: u64,
     hostile: ConnectionId,
     neighbour: ConnectionId,
+    /// The input says the secret itself, so hearing it proves nothing.
+    guessed: bool,
 }
 
 /// Every line is one frame of one connection, which is opened again when the node closes it.
@@ -37,9 +41,11 @@ pub(super) fn enter(bytes: &[u8]) {
     }
     // A database of its own for every input, so that what an input does is a function of it.
     let mut world = World::new();
+    world.guessed = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
     for frame in frames {
         world.take(frame);
     }
+    world.check_log();
 }
 
 fn decode(line: &[u8]) -> Option<ClientFrame> {
@@ -51,47 +57,23 @@ fn decode(line: &[u8]) -> Option<ClientFrame> {
     Some(frame)
 }
 
-fn actor(organisation: u8, account: u8, device: u8) -> Actor {
-    Actor {
-        organisation: OrganisationId::from([organisation; 16]),
-        account: AccountId::from([account; 16]),
-        device: DeviceId::from([device; 16]),
-    }
-}
-
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("there is a folder for temporary files");
         let mut store = SqliteStore::open(&folder.path().join("fil.db"), Epoch::from([2; 16])).expect("a new database");
         let transaction = store.begin().expect("nobody else writes");
-        for (organisation, people) in [(0x0d, &[0x0a, 0x0b][..]), (0x1d, &[0x1a][..])] {
-            let id = OrganisationId::from([organisation; 16]);
-            let slug = format!("o{organisation}");
-            let row = OrganisationRow { id, name: slug.clone(), slug };
-            transaction.create_organisation(&row).expect("it is new");
-            let writer = transaction.organisation(id).expect("it was just made");
-            for account in people {
-                let actor = actor(organisation, *account, *account);
-                let handle = format!("a{account}");
-                let profile = Profile { account: actor.account, name: handle.clone(), handle };
-                let row = AccountRow { profile, password_hash: None, created_at_ms: NOW_MS, disabled_at_ms: None };
-                writer.create_account(&row).expect("it is new");
-                let (device, account) = (actor.device, actor.account);
-                let row = NewDevice { device, account, name: "x".into(), created_at_ms: NOW_MS };
-                writer.create_device(&row).expect("it is new");
-            }
-        }
+        settle(&*transaction, None).expect("the database is new");
         transaction.commit().expect("the disk has room");
         let node = Node::new(Box::new(store)).expect("the database was just made");
         let (hostile, neighbour) = (ConnectionId(0), ConnectionId(0));
         let backlogs = BTreeMap::new();
-        let mut world = Self { node, _folder: folder, now_ms: NOW_MS, backlogs, connections: 0, hostile, neighbour };
-        world.hostile = world.connect(actor(0x0d, 0x0a, 0x0a), 1);
-        world.neighbour = world.connect(actor(0x0d, 0x0b, 0x0b), 2);
+        let (now_ms, connections, guessed) = (NOW_MS, 0, false);
+        let mut world = Self { node, _folder: folder, now_ms, backlogs, connections, hostile, neighbour, guessed };
+        world.hostile = world.connect(ada(), 1);
+        world.neighbour = world.connect(ben(), 2);
         // The group that the corpus names, so that changes of it find something.
-        let conversation: ConversationId = "018bcfe5-6800-7000-8000-0c0c0c0c0c0c".parse().expect("it is one");
-        let (kind, title, members) = (ConversationKind::Group, Some("Garde".into()), vec![AccountId::from([0x0b; 16])]);
-        let command = Command::CreateConversation { conversation, kind, title, members };
+        let (kind, title, members) = (ConversationKind::Group, Some("Garde".into()), vec![ben().account]);
+        let command = Command::CreateConversation { conversation: group(), kind, title, members };
         world.take(ClientFrame::Command { no: 1, command: RawCommand::Known(command) });
         world
     }
@@ -131,9 +113,13 @@ impl World {
         ]);
         let mut closed = false;
         let mut answered = false;
+        let mut answers = 0;
         for output in outputs {
             match output {
                 Output::Send { connection, frame } => {
+                    answers += usize::from(connection == self.hostile);
+                    let told = connection == self.hostile && frame.contains(SECRET);
+                    assert!(self.guessed || !told, "{shown:.300} tells what Ada may not see: {frame:.300}");
                     let frame = ServerFrame::decode(&frame).expect("what the server says is a frame");
                     if let ServerFrame::Error { error, .. } = &frame {
                         let known = !matches!(error.code, ErrorCode::Unknown | ErrorCode::Internal);
@@ -150,10 +136,47 @@ impl World {
             }
         }
         assert!(answered, "the neighbour was not answered beside {shown:.300}");
+        assert!(answers <= ANSWERS_MAX, "{answers} frames answer {shown:.300}");
         if closed {
             self.step(vec![Input::Disconnected { connection: self.hostile }]);
-            self.hostile = self.connect(actor(0x0d, 0x0a, 0x0a), 1);
+            self.hostile = self.connect(ada(), 1);
         }
+    }
+
+    /// Whatever was written, the neighbour reads a log without a gap, from its beginning to where a window says it ends;
+    /// or has been shown out of the conversation.
+    fn check_log(&mut self) {
+        let pull = |request, after| {
+            let frame = ClientFrame::Pull { request, stream: Stream::Conversation(group()), after };
+            Input::Frame { connection: self.neighbour, frame }
+        };
+        let mut inputs = vec![pull(1, None), pull(2, Some(Seq(0)))];
+        // Pulls wait in a row, so that nobody's long one holds up the others.
+        let steps = (0..4).flat_map(|_| self.step(std::mem::take(&mut inputs)));
+        let outputs: Vec<Output> = steps.collect();
+        let answers: Vec<ServerFrame> = outputs
+            .iter()
+            .filter_map(|output| match output {
+                Output::Send { connection, frame } if *connection == self.neighbour => ServerFrame::decode(frame).ok(),
+                _ => None,
+            })
+            .collect();
+        let refused = |frame: &&ServerFrame| matches!(frame, ServerFrame::Error { error, .. } if error.code == ErrorCode::NotFound);
+        if answers.iter().filter(refused).count() == 2 {
+            return;
+        }
+        let head = answers.iter().find_map(|frame| match frame {
+            ServerFrame::Window { request: 1, window } => Some(window.as_of.seq),
+            _ => None,
+        });
+        let events = answers.iter().find_map(|frame| match frame {
+            ServerFrame::Events { request: 2, events, .. } => Some(events),
+            _ => None,
+        });
+        let (Some(head), Some(events)) = (head, events) else { panic!("two pulls are answered by {answers:?}") };
+        let numbers: Vec<u64> = events.iter().map(|event| event.seq.0).collect();
+        assert_eq!(numbers, (1..=head.0).collect::<Vec<u64>>(), "the log has a gap");
+        assert!(events.iter().all(|event| event.known().is_some()), "the log has what nobody knows: {events:?}");
     }
 
     /// Sockets that take everything at once, so that nobody is ever slow.

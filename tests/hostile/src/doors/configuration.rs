@@ -1,22 +1,35 @@
-//! What an operator writes: a configuration file, and flags above it.
+//! What an operator writes: a configuration file, variables above it, and flags above those.
+
+use std::collections::BTreeMap;
 
 use fil_server::config::layers::{Layers, SECRET_KEYS, load, shown};
 
 use super::CANARY;
 
-/// The file, and below a line `--set` keys and values, one per line.
+/// The file, below a line `--env` variables, and below a line `--set` keys; each with its value, one per line.
 pub(super) fn enter(bytes: &[u8]) {
     let Ok(input) = std::str::from_utf8(bytes) else { return };
-    let (file, flags) = input.split_once("\n--set\n").unwrap_or((input, ""));
+    let (rest, flags) = input.split_once("\n--set\n").unwrap_or((input, ""));
+    let (file, variables) = rest.split_once("\n--env\n").unwrap_or((rest, ""));
+    let variables: BTreeMap<&str, &str> = variables.lines().filter_map(|line| line.split_once('=')).collect();
+    // An input may not choose a file of this machine to be read.
+    let environment = |name: &str| {
+        let value = variables.get(name).filter(|_| !name.ends_with("_FILE"))?;
+        Some((*value).to_owned())
+    };
     let flags: Vec<(String, String, String)> = flags
         .lines()
         .filter_map(|line| line.split_once('='))
         .map(|(key, value)| (key.trim().to_owned(), value.to_owned(), "--set".to_owned()))
         .collect();
-    let layers =
-        || Layers { file: Some((file.to_owned(), "fil.toml".to_owned())), flags: flags.clone(), ..Layers::default() };
+    let layers = || Layers {
+        file: Some((file.to_owned(), "fil.toml".to_owned())),
+        environment: Some(&environment),
+        flags: flags.clone(),
+    };
     // A change may have made a key or another value of it, which a sentence about them names: only the token is a secret.
-    let secret = |at: usize| input[..at].ends_with("\ntoken = '") || input[..at].ends_with("\ntoken = ['");
+    let places = ["\ntoken = '", "\ntoken = ['", "\nFIL_METRICS_TOKEN=", "\nmetrics.token="];
+    let secret = |at: usize| places.iter().any(|place| input[..at].ends_with(place));
     let multiline = input.contains("'''") || input.contains("\"\"\"");
     let told = !multiline && input.match_indices(CANARY).all(|(at, _)| secret(at));
     match load(layers()) {

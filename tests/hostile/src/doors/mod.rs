@@ -1,13 +1,14 @@
 //! The doors. Each is a function that panics when something that must hold does not.
 
 mod backups;
-mod bodies;
 mod bridge;
 mod client_frames;
 mod configuration;
 mod profiles;
+mod requests;
 mod search;
 mod server_frames;
+mod town;
 
 pub use bridge::sign_in;
 
@@ -34,14 +35,14 @@ pub const DOORS: &[Door] = &[
     },
     Door {
         name: "server_frames",
-        about: "frames from a server, one per line, through the client's engine and databases",
+        about: "frames and pages from a server, one per line, through the client's engine and databases, and shown",
         enter: server_frames::enter,
         rounds: 150,
     },
     Door {
-        name: "bodies",
-        about: "bodies of requests: a line with the number of the route, then the body",
-        enter: bodies::enter,
+        name: "requests",
+        about: "requests over HTTP: a line with method and address, headers, an empty line, the body",
+        enter: requests::enter,
         rounds: 200,
     },
     Door {
@@ -52,7 +53,7 @@ pub const DOORS: &[Door] = &[
     },
     Door {
         name: "configuration",
-        about: "a configuration file, and below a line `--set` keys and values, one per line",
+        about: "a configuration file, below a line `--env` variables, below a line `--set` flags",
         enter: configuration::enter,
         rounds: 500,
     },

@@ -1,35 +1,68 @@
-//! What a server sends: decoded, and given to the client's engine and databases. The server may lie as it likes.
+//! What a server sends, on the socket and as pages over HTTP: decoded, given to the client's engine and databases, and
+//! shown. The server may lie as it likes.
 
+use fil_client::bridge::Bridge;
+use fil_client::bridge::types::{FailureKind, Request, Response, TimelineRange};
 use fil_client::session::{Effect, Session};
 use fil_engine::connection::Phase;
 use fil_engine::outbox::RowId;
 use fil_engine::{Input, Now};
+use fil_protocol::http::{AccountPage, HistoryPage};
 use fil_protocol::limits::FRAME_BYTES_MAX;
-use fil_protocol::{AccountId, ClientFrame, Command, MessageId, Outcome, ServerFrame};
+use fil_protocol::{AccountId, ClientFrame, Command, MessageId, Outcome, Seq, ServerFrame};
 use tempfile::TempDir;
+
+use super::bridge::{options, sign_in};
+use super::town::group;
 
 const NOW_MS: u64 = 1_700_000_000_000;
 
 struct World {
     session: Session,
-    _folder: TempDir,
+    folder: TempDir,
     now_ms: u64,
     /// The server has said that the one command was applied: from then on it is the server's to keep.
     applied: bool,
 }
 
-/// Every line is one frame on the connection, which is opened again when the engine gives it up.
+/// What a server says.
+enum Word {
+    Frame(ServerFrame),
+    /// A page of the conversation's history, which was asked for from [`BEFORE`] on.
+    History(HistoryPage),
+    /// People who were looked for.
+    People(AccountPage),
+}
+
+/// Where the one page begins that is ever asked for.
+const BEFORE: Seq = Seq(9);
+
+/// Every line is a page, or one frame on the connection, which is opened again when the engine gives it up.
 pub(super) fn enter(bytes: &[u8]) {
-    let frames: Vec<ServerFrame> = bytes.split(|byte| *byte == b'\n').filter_map(decode).collect();
-    if frames.is_empty() {
+    let words: Vec<Word> = bytes.split(|byte| *byte == b'\n').filter_map(read).collect();
+    if words.is_empty() {
         return;
     }
     // Databases of its own for every input, so that what an input does is a function of it.
     let mut world = World::new();
-    for frame in frames {
-        world.take(frame);
+    for word in words {
+        match word {
+            Word::Frame(frame) => world.take(frame),
+            Word::History(page) => {
+                let merged = world.session.merge_history(group(), BEFORE, &page);
+                merged.expect("a page does not break the store");
+            }
+            Word::People(page) => world.session.meet(&page.accounts).expect("people do not break the store"),
+        }
     }
     world.check_what_waits();
+    world.check_what_is_shown();
+}
+
+fn read(line: &[u8]) -> Option<Word> {
+    let history = || serde_json::from_slice(line).ok().map(Word::History);
+    let people = || serde_json::from_slice(line).ok().map(Word::People);
+    decode(line).map(Word::Frame).or_else(history).or_else(people)
 }
 
 fn decode(line: &[u8]) -> Option<ServerFrame> {
@@ -43,14 +76,16 @@ fn decode(line: &[u8]) -> Option<ServerFrame> {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+        sign_in(folder.path());
         let now = Now { monotonic_ms: 0, wall_ms: NOW_MS };
-        let (session, _) = Session::open(folder.path(), "hostile", AccountId::from([0x0a; 16]), 7, now).expect("new");
-        let mut world = Self { session, _folder: folder, now_ms: 0, applied: false };
+        let profile = folder.path().join("profiles/hostile");
+        let (session, _) = Session::open(&profile, "hostile", AccountId::from([0x0a; 16]), 7, now).expect("new");
+        let mut world = Self { session, folder, now_ms: 0, applied: false };
         world.step(Input::Tick);
         let row = world.session.next_row();
         assert!(row > RowId(0));
         let command = Command::SendMessage {
-            conversation: "018bcfe5-6800-7000-8000-0c0c0c0c0c0c".parse().expect("it is one"),
+            conversation: group(),
             message: MessageId::from([0x0e; 16]),
             text: "not sent yet".to_owned(),
             composed_at_ms: NOW_MS,
@@ -113,5 +148,40 @@ impl World {
         reader.projections().expect("the cache is whole");
         let commands = reader.commands().expect("the outbox is whole");
         assert!(self.applied || commands.len() == 1, "the one command is lost: {commands:?}");
+    }
+    /// The app is opened on what the lies have left, without a server: every view of it can be drawn.
+    fn check_what_is_shown(self) {
+        drop(self.session);
+        let bridge = Bridge::open(options(self.folder.path())).expect("the profile is sound");
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the system has threads");
+        let ask = |request: Request| {
+            let shown = format!("{request:?}");
+            match runtime.block_on(bridge.request(request)) {
+                Ok(response) => Some(response),
+                Err(failure) => {
+                    assert_ne!(failure.kind, FailureKind::Internal, "{shown} is a defect: {}", failure.detail);
+                    None
+                }
+            }
+        };
+        let Some(Response::Conversations { conversations }) = ask(Request::Conversations) else {
+            panic!("the conversations are not shown")
+        };
+        for row in conversations.into_iter().take(4) {
+            let ranges = [
+                TimelineRange::Opening { limit: 50 },
+                TimelineRange::From { seq: 0 },
+                TimelineRange::Before { seq: row.unread.max(2), limit: 50 },
+            ];
+            for range in ranges {
+                ask(Request::Timeline { conversation: row.id.clone(), range });
+            }
+            let one = ask(Request::Conversation { conversation: row.id.clone() });
+            assert_eq!(one, Some(Response::Conversation { conversation: Some(row) }));
+        }
+        ask(Request::People { query: "b".to_owned() });
+        ask(Request::Search { query: "bon".to_owned(), conversation: None });
+        runtime.block_on(bridge.close());
     }
 }

@@ -1,4 +1,0 @@
-//! The door `bodies` under libFuzzer; what comes in there and what must hold is in `tests/hostile/src/doors/bodies.rs`.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fil_hostile::doors::enter("bodies", bytes));
