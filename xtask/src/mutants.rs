@@ -1,118 +1,119 @@
 //! `cargo xtask mutants`: breaks the product on purpose, one place at a time, and looks whether the simulation finds out.
 //!
-//! The list stands in `tests/simulation/mutants.txt`. Each mutant is applied to a copy of the repository below `target/`,
-//! built there, and simulated until a seed fails. One that no seed finds has survived: then an oracle is too narrow. A
-//! mutant whose lines are no longer in the code is an error, so that the list keeps up with the code.
+//! The list stands in `tests/simulation/mutants.txt`. All mutants are put into one copy of the repository below `target/`,
+//! each behind a switch, so that it is built once and not once for each; then they are turned on one by one, and
+//! simulated until a seed fails. One that no seed finds has survived: then an oracle is too narrow. A mutant whose lines are no
+//! longer in the code is an error, so that the list keeps up with the code; so is one that does not build, and both are
+//! told before anything is run.
 
+mod copy;
 mod list;
+mod table;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Instant;
 
 use crate::Failure;
-use crate::command::command;
-use crate::simulate::PROFILE;
-use crate::workspace::Workspace;
+use crate::workspace::{SourceFile, Workspace};
+use copy::Copy;
+use list::Mutant;
+use table::{Fate, Row};
+
+const LIST: &str = "tests/simulation/mutants.txt";
+const USAGE: &str = "cargo xtask mutants [--seeds N] [--only NAME,NAME…]";
 
 /// Seeds that each mutant has to survive. Most are found within ten.
-const SEEDS: &str = "1000";
+const SEEDS: u64 = 1_000;
 
-/// The verb. `--only NAME` applies one of them.
+/// The verb. `--only` applies some of them; `--seeds` gives each fewer or more chances.
 pub(crate) fn run(workspace: &Workspace, arguments: &[&str]) -> Result<(), Failure> {
-    let file = "tests/simulation/mutants.txt";
-    let text = fs::read_to_string(workspace.root.join(file)).map_err(|error| format!("{file}: {error}"))?;
-    let mut mutants = list::parse(&text).map_err(|error| format!("{file}: {error}"))?;
-    match arguments {
-        [] => {}
-        ["--only", name] => mutants.retain(|mutant| mutant.name == *name),
-        _ => return Err("cargo xtask mutants [--only NAME]".to_owned()),
+    let text = fs::read_to_string(workspace.root.join(LIST)).map_err(|error| format!("{LIST}: {error}"))?;
+    let mutants = list::parse(&text).map_err(|error| format!("{LIST}: {error}"))?;
+    let Wanted { seeds, only } = wanted(arguments)?;
+    if let Some(name) = only.iter().find(|name| mutants.iter().all(|mutant| mutant.name != **name)) {
+        return Err(format!("{LIST} has no mutant {name}"));
     }
-    let copy = Copy::of(workspace)?;
-    for mutant in &mutants {
-        // All of them first: nobody likes to hear after half an hour that the last one is out of date.
-        mutant.apply(&copy.read(&mutant.file)?)?;
-    }
+    let copy = Copy::of(workspace, &mutants)?;
     copy.build()?;
-    if let Some(found) = copy.simulate()? {
+    if only.is_empty()
+        && let Some(found) = copy.simulate("", seeds)?
+    {
         return Err(format!("the unbroken code fails already: {found}"));
     }
-    let mut survivors = Vec::new();
+    let mut rows = Vec::new();
+    for mutant in mutants.iter().filter(|mutant| only.is_empty() || only.contains(&mutant.name.as_str())) {
+        let row = attempt(&copy, mutant, seeds);
+        println!("{row}");
+        rows.push(row);
+    }
+    println!("\n{}", table::markdown(&rows));
+    table::verdict(&rows)
+}
+
+/// What is out of date in the list, for `cargo xtask tidy`: whoever changes a line that a mutant names is told at once, and not
+/// when somebody runs the mutants again.
+pub(crate) fn check(files: &[SourceFile]) -> Vec<String> {
+    let text = |path: &str| files.iter().find(|file| file.path == path).map(|file| file.text.clone());
+    let Some(list) = text(LIST) else { return vec![format!("{LIST} is gone")] };
+    let mutants = match list::parse(&list) {
+        Ok(mutants) => mutants,
+        Err(error) => return vec![format!("{LIST}: {error}")],
+    };
+    let mut broken: BTreeMap<&str, String> = BTreeMap::new();
+    let mut findings = Vec::new();
     for mutant in &mutants {
-        let (started, whole) = (Instant::now(), copy.read(&mutant.file)?);
-        copy.write(&mutant.file, &mutant.apply(&whole)?)?;
-        let found = copy.build().and_then(|()| copy.simulate());
-        copy.write(&mutant.file, &whole)?;
-        let seconds = started.elapsed().as_secs();
-        match found.map_err(|error| format!("{}: {error}", mutant.name))? {
-            Some(found) => println!("caught   {} ({seconds} s): {found}", mutant.name),
-            None => {
-                println!("SURVIVED {} ({seconds} s): {}", mutant.name, mutant.what);
-                survivors.push(mutant.name.clone());
-            }
+        let before = broken.get(mutant.file.as_str()).cloned().or_else(|| text(&mutant.file)).unwrap_or_default();
+        match mutant.apply(&before) {
+            Ok(after) => drop(broken.insert(&mutant.file, after)),
+            Err(error) => findings.push(error),
         }
     }
-    println!("{} mutants, {} caught", mutants.len(), mutants.len() - survivors.len());
-    if survivors.is_empty() { Ok(()) } else { Err(format!("nothing found {}", survivors.join(", "))) }
+    findings
 }
 
-/// A copy of the repository that may be broken.
-struct Copy {
-    root: PathBuf,
-    build: PathBuf,
+/// What the arguments ask for.
+struct Wanted<'a> {
+    seeds: u64,
+    /// Only these; all if there are none.
+    only: Vec<&'a str>,
 }
 
-impl Copy {
-    /// Brings the copy up to date; what did not change keeps its time, so that it is not built again.
-    fn of(workspace: &Workspace) -> Result<Self, Failure> {
-        let folder = workspace.target.join("mutants");
-        let copy = Self { root: folder.join("tree"), build: folder.join("build") };
-        for file in workspace.tracked()? {
-            let (from, to) = (workspace.root.join(&file.path), copy.root.join(&file.path));
-            let bytes = fs::read(&from).map_err(|error| format!("{}: {error}", from.display()))?;
-            if fs::read(&to).is_ok_and(|known| known == bytes) {
-                continue;
-            }
-            fs::create_dir_all(to.parent().unwrap_or(Path::new("."))).map_err(|error| error.to_string())?;
-            fs::write(&to, bytes).map_err(|error| format!("{}: {error}", to.display()))?;
+fn wanted<'a>(arguments: &[&'a str]) -> Result<Wanted<'a>, Failure> {
+    let mut wanted = Wanted { seeds: SEEDS, only: Vec::new() };
+    for pair in arguments.chunks(2) {
+        match pair {
+            ["--seeds", number] => wanted.seeds = number.parse().map_err(|_| USAGE.to_owned())?,
+            ["--only", names] => wanted.only.extend(names.split(',')),
+            _ => return Err(USAGE.to_owned()),
         }
-        Ok(copy)
     }
+    Ok(wanted)
+}
 
-    fn read(&self, file: &str) -> Result<String, Failure> {
-        fs::read_to_string(self.root.join(file)).map_err(|error| format!("{file}: {error}"))
-    }
+/// Turns a mutant on and looks whether that is found.
+fn attempt(copy: &Copy, mutant: &Mutant, seeds: u64) -> Row {
+    let started = Instant::now();
+    let fate = match copy.simulate(&mutant.name, seeds) {
+        Ok(Some(found)) => Fate::Caught(found),
+        Ok(None) => Fate::Survived,
+        Err(error) => Fate::Failed(error),
+    };
+    Row { name: mutant.name.clone(), what: mutant.what.clone(), fate, seconds: started.elapsed().as_secs() }
+}
 
-    fn write(&self, file: &str, text: &str) -> Result<(), Failure> {
-        fs::write(self.root.join(file), text).map_err(|error| format!("{file}: {error}"))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn build(&self) -> Result<(), Failure> {
-        let arguments = ["build", "--quiet", "--profile", PROFILE, "--package", "fil-simulation"];
-        let mut build = command(&self.root, "cargo", &arguments);
-        // A mutant may leave something unused, which is no news; what does not build is told.
-        let output = build.env("CARGO_TARGET_DIR", &self.build).output().map_err(|error| error.to_string())?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(format!("it does not build:\n{}", String::from_utf8_lossy(&output.stderr)))
-    }
-
-    /// Simulates until a seed fails. What it found; none if every seed passed.
-    fn simulate(&self) -> Result<Option<String>, Failure> {
-        let program = self.build.join(PROFILE).join(format!("fil-simulate{}", std::env::consts::EXE_SUFFIX));
-        let plans = self.build.join("plans");
-        let arguments = ["--first", "--whole", "--seeds", SEEDS, "--save", &plans.to_string_lossy()];
-        let mut simulation = command(&self.root, &program.to_string_lossy(), &arguments);
-        let output = simulation.stderr(Stdio::null()).output().map_err(|error| error.to_string())?;
-        if output.status.success() {
-            return Ok(None);
-        }
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
-        match told.lines().find(|line| line.starts_with("seed ")) {
-            Some(line) => Ok(Some(line.to_owned())),
-            None => Err(format!("the simulation ended with {} and named no seed", output.status)),
-        }
+    /// A line that a mutant names and that is gone is found; so is a list that cannot be read, and one that is missing.
+    #[test]
+    fn a_list_that_is_behind_the_code_is_found() {
+        let list = "== half: everything twice\nsrc/a.rs\n- one();\n+ if !BROKEN { one(); }\n";
+        let check = |list: &str, code: &str| check(&[SourceFile::new(LIST, list), SourceFile::new("src/a.rs", code)]);
+        assert!(check(list, "one();\n").is_empty());
+        assert!(check(list, "two();\n")[0].contains("half"));
+        assert!(check("- one();\n", "one();\n")[0].contains("belongs to no mutant"));
+        assert_eq!(super::check(&[]).len(), 1);
     }
 }

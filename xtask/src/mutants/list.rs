@@ -10,9 +10,14 @@ pub(crate) struct Mutant {
     pub(crate) file: String,
     /// Lines that are there, without their indentation.
     old: Vec<String>,
-    /// Lines that stand there instead.
+    /// Lines that stand there instead, with [`SWITCH`] where it is asked whether the mutant is turned on.
     new: Vec<String>,
 }
+
+/// In the list, what stands for "this mutant is turned on".
+const SWITCH: &str = "BROKEN";
+/// In the environment of the simulation, the name of the mutant that is turned on.
+pub(crate) const CHOICE: &str = "FIL_BROKEN";
 
 /// Reads the list: `== name: what`, the file, lines with `- `, lines with `+ `. Lines with `#` and blank lines are skipped.
 pub(crate) fn parse(text: &str) -> Result<Vec<Mutant>, String> {
@@ -33,14 +38,19 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Mutant>, String> {
             line.clone_into(&mut mutant.file);
         }
     }
-    match mutants.iter().find(|mutant| mutant.file.is_empty() || mutant.old.is_empty()) {
-        Some(mutant) => Err(format!("{} names no file, or no lines", mutant.name)),
-        None => Ok(mutants),
+    for Mutant { name, file, old, new, .. } in &mutants {
+        if file.is_empty() || old.is_empty() {
+            return Err(format!("{name} names no file, or no lines"));
+        }
+        if !new.iter().any(|line| line.contains(SWITCH)) {
+            return Err(format!("{name} does not say {SWITCH}, so it could not be turned off"));
+        }
     }
+    Ok(mutants)
 }
 
 impl Mutant {
-    /// The file's text with the breakage. The lines must be there exactly once.
+    /// The file's text with the breakage and its switch. The lines must be there exactly once.
     pub(crate) fn apply(&self, text: &str) -> Result<String, String> {
         let lines: Vec<&str> = text.lines().collect();
         let here = |window: &[&str]| window.iter().zip(&self.old).all(|(line, old)| line.trim() == old);
@@ -50,8 +60,15 @@ impl Mutant {
             let (name, file, places) = (&self.name, &self.file, places.len());
             return Err(format!("{name}: its lines are in {file} {places} times, not once: bring the list up to date"));
         };
+        // Asked once: some of these lines run a million times.
+        let choice = format!(
+            r#"({{ static ON: ::std::sync::OnceLock<bool> = ::std::sync::OnceLock::new();
+            *ON.get_or_init(|| ::std::env::var({CHOICE:?}).is_ok_and(|name| name == {:?})) }})"#,
+            self.name
+        );
+        let new: Vec<String> = self.new.iter().map(|line| line.replace(SWITCH, &choice)).collect();
         let mut broken: Vec<&str> = lines[..*at].to_vec();
-        broken.extend(self.new.iter().map(String::as_str));
+        broken.extend(new.iter().map(String::as_str));
         broken.extend(&lines[at + self.old.len()..]);
         Ok(broken.join("\n") + "\n")
     }
@@ -61,13 +78,17 @@ impl Mutant {
 mod tests {
     use super::*;
 
-    const LIST: &str = "# why\n== half: everything twice\nsrc/a.rs\n- one();\n- two();\n+ two();\n";
+    const LIST: &str =
+        "# why\n== half: everything twice\nsrc/a.rs\n- one();\n- two();\n+ if !BROKEN { one(); }\n+ two();\n";
 
     #[test]
     fn a_mutant_changes_its_lines_and_nothing_else() {
         let mutants = parse(LIST).unwrap();
         let broken = mutants[0].apply("fn f() {\n    one();\n    two();\n}\n").unwrap();
-        assert_eq!((mutants[0].name.as_str(), broken.as_str()), ("half", "fn f() {\ntwo();\n}\n"));
+        let (before, switch) = broken.split_once("if !").unwrap();
+        let (switch, after) = switch.rsplit_once(" { one(); }").unwrap();
+        assert_eq!((before, after), ("fn f() {\n", "\ntwo();\n}\n"));
+        assert!(switch.contains(r#"name == "half""#) && switch.contains("FIL_BROKEN"), "{switch}");
     }
 
     #[test]
@@ -75,6 +96,11 @@ mod tests {
         let mutants = parse(LIST).unwrap();
         assert!(mutants[0].apply("fn f() {\n    one();\n}\n").unwrap_err().contains("0 times"));
         assert!(mutants[0].apply("one();\ntwo();\none();\ntwo();\n").unwrap_err().contains("2 times"));
+    }
+
+    #[test]
+    fn a_mutant_without_file_lines_or_switch_is_refused() {
         assert!(parse("- one();\n").is_err() && parse("== half: x\nsrc/a.rs\n").is_err());
+        assert!(parse("== half: x\nsrc/a.rs\n- one();\n+ two();\n").unwrap_err().contains("turned off"));
     }
 }

@@ -14,9 +14,9 @@ mod markers;
 mod places;
 mod sql;
 
-use crate::Failure;
 use crate::command::capture;
 use crate::workspace::Workspace;
+use crate::{Failure, mutants};
 
 /// One broken rule: where, and what is wrong there.
 type Finding = String;
@@ -37,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
         ("SQL outside the stores", sql::check(&files)),
         ("languages", languages::check(&files)),
         ("documents", documents::check(&files, exists)),
+        ("mutants", mutants::check(&files)),
         ("failure catalogue", failures::check(&files)),
         ("generated TypeScript", generated::check(workspace, &files)?),
     ];
