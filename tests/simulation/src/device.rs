@@ -1,16 +1,18 @@
 //! A device of a world: the real session on real database files on a simulated disk, its clocks, its tokens, and its
 //! misfortunes.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use fil_client::grant::Grant;
 use fil_client::profile::ProfileFolder;
 use fil_client::session::{Effect, Session};
-use fil_client::store::{OpenError, Reader, StoreError};
+use fil_client::store::{OpenError, Reader, Store, StoreError};
 use fil_disk::{Disk, Failure};
 use fil_engine::connection::Phase;
 use fil_engine::{Input, Now};
-use fil_protocol::{ConversationId, Generation, Profile};
+use fil_protocol::{AccountId, ConversationId, Generation, Profile};
 use fil_server::node::{Actor, ConnectionId};
 
 use crate::dialect::Dialect;
@@ -39,6 +41,28 @@ pub enum Purpose {
     Connect(u64),
     /// This connection, whose token ends soon.
     Renew(ConnectionId),
+}
+
+/// Empty databases, as a client makes them when it is started for the first time. Making them is a tenth of a run, so only
+/// one device of a world does.
+pub struct Databases(Vec<(&'static str, Vec<u8>)>);
+
+impl Databases {
+    /// Makes them, once in a process.
+    pub fn empty() -> &'static Self {
+        static EMPTY: OnceLock<Databases> = OnceLock::new();
+        EMPTY.get_or_init(|| {
+            let folder = tempfile::tempdir().expect("a temporary folder can be made");
+            // What is made does not depend on the account.
+            drop(Store::open(folder.path(), AccountId::from([0; 16])).expect("a client starts in an empty folder"));
+            let read = |name| (name, fs::read(folder.path().join(name)).expect("the client has made it"));
+            Self(["local.db", "cache.db"].map(read).into())
+        })
+    }
+
+    fn copy_into(&self, folder: &Path) -> std::io::Result<()> {
+        self.0.iter().try_for_each(|(name, bytes)| fs::write(folder.join(name), bytes))
+    }
 }
 
 /// A device that may be switched off.
@@ -89,10 +113,20 @@ pub struct Device {
 }
 
 impl Device {
-    /// A new device with empty databases.
-    pub fn create(data: &Path, actor: Actor, profile: Profile, skew_ms: i64, seed: u64) -> Result<Self, StartError> {
+    /// A new device with empty databases: it makes them itself, or begins with those that another one made.
+    pub fn create(
+        data: &Path,
+        actor: Actor,
+        profile: Profile,
+        skew_ms: i64,
+        seed: u64,
+        empty: Option<&Databases>,
+    ) -> Result<Self, StartError> {
         let data = data.join(actor.device.to_string());
         let folder = ProfileFolder::open(&data, "sim").map_err(StartError::Profile)?.path().to_owned();
+        if let Some(empty) = empty {
+            empty.copy_into(&folder).map_err(OpenError::from)?;
+        }
         let mut device = Self {
             actor,
             profile,

@@ -66,7 +66,7 @@ impl Oracle {
     }
 
     /// Entries of the account stream are of conversations that the account is or was in, and say so rightly.
-    fn account(&self, actor: &Actor, changes: &AccountChanges) -> Result<(), String> {
+    fn account(&mut self, actor: &Actor, changes: &AccountChanges) -> Result<(), String> {
         let mut named = BTreeSet::new();
         for entry in &changes.entries {
             let AccountEntry::Known(KnownAccountEntry::Conversation(entry)) = entry else { continue };
@@ -80,6 +80,16 @@ impl Oracle {
             if !known || !was_there || entry.read.seq > log.head() {
                 return Err(format!("{} is told {entry:?}, the log ends at {}", actor.account, log.head()));
             }
+            // Of two things that were said of one conversation, the one of the newer revision has read as far or further.
+            // They may leave in any order.
+            let now = (changes.rev, entry.read.seq);
+            let before = *self.read.entry((actor.account, entry.conversation)).or_insert(now);
+            let (earlier, later) = if now.0 < before.0 { (now, before) } else { (before, now) };
+            if later.1 < earlier.1 {
+                let (account, far, back) = (actor.account, earlier.1, later.1);
+                return Err(format!("{}: {account} has read up to {far}, and then up to {back}", entry.conversation));
+            }
+            self.read.insert((actor.account, entry.conversation), later);
             named.insert(entry.conversation);
         }
         let missing = |place: &&Place| place.0 == actor.organisation && !named.contains(&place.1);

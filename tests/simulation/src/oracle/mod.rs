@@ -10,6 +10,7 @@
 //! - what a member has written was written by a member; what was deleted is blank in the log, its edits too (invariant 4);
 //! - every frame says what the log says; none about a conversation reaches anybody who is not its member as of that
 //!   commit, and nothing crosses an organisation (invariant 4);
+//! - how far an account has read never goes back (invariant 3);
 //! - a new history begins only with a restore.
 //!
 //! Here: what is committed. `log`: the copy of one log; `frames`: what leaves the server; `verdicts`: what was asked for
@@ -63,6 +64,8 @@ pub struct Oracle {
     restores: u64,
     /// Every history that there has been.
     epochs: BTreeSet<Epoch>,
+    /// How far each account has read, and as of which revision of its stream that was told.
+    read: BTreeMap<(AccountId, ConversationId), (u64, Seq)>,
 }
 
 impl Oracle {
@@ -81,6 +84,7 @@ impl Oracle {
             left: BTreeSet::new(),
             restores: 0,
             epochs: BTreeSet::new(),
+            read: BTreeMap::new(),
         }
     }
 
@@ -100,6 +104,7 @@ impl Oracle {
         self.placed.clear();
         self.texts.clear();
         self.deleted.clear();
+        self.read.clear();
         self.horizon = None;
         self.restores += 1;
         self.verdicts.restored();

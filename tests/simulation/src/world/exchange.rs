@@ -315,12 +315,18 @@ impl World {
             self.devices.iter_mut().for_each(|device| device.received.may_be_emptied());
             self.people.ledger.restored();
         }
+        // A push is the same text for all who get it, and is read once.
+        let mut last: Option<(&str, ServerFrame)> = None;
         for output in &outputs {
-            if let Output::Send { connection, frame } = output
+            if let Output::Send { connection, frame: text } = output
                 && let Some(device) = self.network.device(*connection)
             {
-                let frame = ServerFrame::decode(frame).map_err(|error| format!("{error}: {frame}"))?;
+                let frame = match last.take().filter(|(known, _)| *known == &**text) {
+                    Some((_, frame)) => frame,
+                    None => ServerFrame::decode(text).map_err(|error| format!("{error}: {text}"))?,
+                };
                 self.oracle.frame(*connection, device, &frame)?;
+                last = Some((text, frame));
             }
         }
         let queued = self.server.queued_bytes_max();

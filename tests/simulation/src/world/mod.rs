@@ -21,7 +21,7 @@ use fil_server::node::ConnectionId;
 use tempfile::TempDir;
 
 use crate::cast::Cast;
-use crate::device::{Device, Purpose};
+use crate::device::{Databases, Device, Purpose};
 use crate::dialect::Dialect;
 use crate::fault::{Fault, Faults};
 use crate::figures::Figures;
@@ -180,13 +180,14 @@ impl World {
         let access_ms = if faults.has(Fault::TokenExpiry) { faults.get(Fault::TokenExpiry) } else { ACCESS_TOKEN_MS };
         let server = Server::create(folder.path(), &cast, access_ms, REFRESH_GRACE_MS)?;
         let skew_max = i64::try_from(faults.get(Fault::Skew)).unwrap_or(i64::MAX);
-        let mut devices = Vec::new();
+        let mut devices: Vec<Device> = Vec::new();
         let mut strikes = BTreeMap::new();
         for (actor, profile) in &cast.0 {
             let drawn = chance.fate.between(0, 2 * skew_max.unsigned_abs()).cast_signed() - skew_max;
             let skew_ms = if chance.fate.permille(500) { drawn } else { 0 };
             let seed = chance.fate.any();
-            let device = Device::create(folder.path(), *actor, profile.clone(), skew_ms, seed);
+            let empty = (!devices.is_empty()).then(Databases::empty);
+            let device = Device::create(folder.path(), *actor, profile.clone(), skew_ms, seed, empty);
             let mut device = device.map_err(|error| error.to_string())?;
             let session = server.sign_in(0, *actor, &cast);
             device.kept_token.clone_from(&session.refresh_token);

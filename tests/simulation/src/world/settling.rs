@@ -94,9 +94,10 @@ impl World {
                 return Ok(Some(difference));
             }
         }
+        let mut logs = convergence::Logs::new();
         for index in 0..self.devices.len() {
             let reads = self.server.reads().ok_or("the server is down though all is calm")?;
-            match convergence::compare(&mut self.devices[index], reads) {
+            match convergence::compare(&mut self.devices[index], reads, &mut logs) {
                 Ok(()) => {}
                 Err(Unseen::Broken(difference)) if !self.devices[index].flipped => {
                     return Ok(Some(format!("device {index}: {difference}")));
