@@ -1,6 +1,7 @@
 //! A flood: devices that send far too much and come back whenever they are ended, and a neighbour who just writes.
 //!
-//! The server has its own limits for frames, as it is shipped. Two people write to each other on schedule, within those
+//! The server has its own limits for frames, as it is shipped: each flooder has a burst, is then slowed down to fifty frames
+//! a second, and is ended after eighty seconds of that, which is longer than this lasts. Two people write to each other on schedule, within those
 //! limits; times run from the moment at which a message was due. The baseline is the same two on the same server without a
 //! flood. The flooders have a thread of their own, so the neighbour does not wait for them in the generator.
 
@@ -113,7 +114,7 @@ struct Flood {
     over: AtomicBool,
     /// Frames that sockets took.
     frames: AtomicU64,
-    /// Connections that the server ended.
+    /// Connections that the server ended: with the limits as they are shipped none, in the time of a run.
     ends: AtomicU64,
 }
 
