@@ -55,7 +55,8 @@ impl ReadConversations for Organisation<'_> {
         let mut statement = self.sql(
             "SELECT c.id, c.kind, c.title, c.head, c.sent, c.last_at_ms, c.changed,
                     m.member, m.role, m.since, m.read_seq, m.read_sent, m.rev
-             FROM member m JOIN conversation c ON c.organisation = m.organisation AND c.id = m.conversation
+             FROM member m INDEXED BY member_of_account
+             JOIN conversation c ON c.organisation = m.organisation AND c.id = m.conversation
              WHERE m.organisation = ?1 AND m.account = ?2 AND m.member
              ORDER BY c.changed DESC, c.id",
         )?;

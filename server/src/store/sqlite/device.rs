@@ -47,8 +47,8 @@ impl ReadDevices for Organisation<'_> {
 
     fn devices_of(&self, account: AccountId) -> Result<Vec<DeviceRow>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM device WHERE organisation = ?1 AND account = ?2 AND revoked_at_ms IS NULL
-             ORDER BY created_at_ms, id"
+            "SELECT {COLUMNS} FROM device INDEXED BY device_of_account
+             WHERE organisation = ?1 AND account = ?2 AND revoked_at_ms IS NULL ORDER BY created_at_ms, id"
         );
         let mut statement = self.sql(&sql)?;
         let rows = statement.query_map(params![self.number, account.as_bytes()], device_row)?;

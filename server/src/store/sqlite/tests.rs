@@ -1,15 +1,26 @@
 //! The contract, and what only SQLite has: files, versions, damage, what is left in the bytes.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use fil_protocol::{Item, ItemBody, Seq};
+use fil_protocol::{
+    ConversationId, ConversationKind, ConversationRecord, DeviceId, Item, ItemBody, Position, Role, Seq,
+};
 use rusqlite::Connection;
 
+use super::organisation::Organisation;
+use super::working::Working;
 use super::{SqliteStore, back_up, check_engine, migrations};
 use crate::store::contract::{Made, store_contract};
-use crate::store::{Store, StoreError};
-use crate::testing::{ADA, BEN, House, actor, create_group, delete, edit, epoch, group, organisation, send};
+use crate::store::{
+    Membership, NewDevice, ReadAccounts, ReadConversations, ReadDevices, ReadMembers, Store, StoreError,
+};
+use crate::testing::{
+    ADA, BEN, EVE, House, account, actor, create_group, delete, edit, epoch, group, organisation, send,
+};
 
 fn make() -> Made {
     let folder = tempfile::tempdir().unwrap();
@@ -234,4 +245,69 @@ fn occurs(folder: &Path, word: &[u8]) -> bool {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
         bytes.windows(word.len()).any(|window| window == word)
     })
+}
+
+/// What is asked about one account costs what that account has, however many others its organisation has: the same steps of
+/// SQLite's machine beside three hundred more conversations and devices. A plan that reads a whole table shows here.
+#[test]
+fn a_question_about_an_account_costs_what_the_account_has() {
+    let mut house = House::new();
+    house.apply(ADA, &create_group(1, "Crew", &[BEN]));
+    // One is there before, so that a search ends at a neighbour's row in both cases.
+    add_neighbours(&mut house, 0..1);
+    let before = steps_of_questions(&house);
+    add_neighbours(&mut house, 1..300);
+    assert_eq!(steps_of_questions(&house), before);
+}
+
+/// Eve gets a device and a conversation for each number.
+fn add_neighbours(house: &mut House, numbers: Range<u64>) {
+    house.write(|organisation| {
+        for number in numbers {
+            let (account, device) = (account(EVE), DeviceId::from_parts(500 + number, &[0; 10]));
+            let name = "Eve's".to_owned();
+            organisation.create_device(&NewDevice { device, account, name, created_at_ms: 1 }).unwrap();
+            let conversation = ConversationId::from_parts(500 + number, &[0; 10]);
+            let record = ConversationRecord { conversation, kind: ConversationKind::Group, title: None };
+            organisation.create_conversation(&record).unwrap();
+            let (role, at) = (Role::Member, Position { seq: Seq(0), sent: 0 });
+            organisation.set_membership(Membership { conversation, account, member: true, role, at }).unwrap();
+        }
+    });
+}
+
+/// The steps that SQLite's machine takes for each question about Ada.
+fn steps_of_questions(house: &House) -> Vec<(&'static str, u64)> {
+    let mut connection = Connection::open(house.folder.path().join("fil.db")).unwrap();
+    super::configure(&connection).unwrap();
+    let steps = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&steps);
+    let count = move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        false
+    };
+    connection.progress_handler(1, Some(count)).unwrap();
+    let (working, ada) = (Working::default(), actor(ADA));
+    let organisation = Organisation::open(&connection, ada.organisation, &working).unwrap();
+    let mut counted = Vec::new();
+    let mut ask = |name, rows: usize| counted.push((name, steps.swap(0, Ordering::Relaxed), rows));
+    ask("organisation", 1);
+    ask("device", organisation.device(ada.device).unwrap().iter().count());
+    ask("devices_of", organisation.devices_of(ada.account).unwrap().len());
+    ask("progress", organisation.progress(ada.device).unwrap().iter().count());
+    ask("account", organisation.account(ada.account).unwrap().iter().count());
+    ask("account_rev", organisation.account_rev(ada.account).unwrap() as usize);
+    ask("conversations_of", organisation.conversations_of(ada.account).unwrap().len());
+    ask("count_conversations", organisation.count_conversations(ada.account).unwrap() as usize);
+    ask("entries", organisation.entries(ada.account).unwrap().len());
+    ask("entries_after", organisation.entries_after(ada.account, 0, 100).unwrap().len());
+    ask("members", organisation.members(group(1)).unwrap().len());
+    ask("count_members", organisation.count_members(group(1)).unwrap() as usize);
+    counted
+        .into_iter()
+        .map(|(name, steps, rows)| {
+            assert!(rows > 0, "{name} found nothing");
+            (name, steps)
+        })
+        .collect()
 }
