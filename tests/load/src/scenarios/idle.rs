@@ -1,4 +1,4 @@
-//! Idle connections: how fast they are taken, and how much memory each costs the server.
+//! Idle connections: how fast they are taken, what processor time that costs the server, and how much memory each keeps.
 //!
 //! Everybody is authenticated, has said hello and is in one conversation. Memory is the difference between a few
 //! connections and all of them, divided by their number, so what a server needs anyway is not in it; the kernel's
@@ -15,8 +15,11 @@ use crate::wire::Wire;
 use crate::{Baseline, Failure, Figure, Scenario, Stage, process};
 
 /// The scenario.
-pub const SCENARIO: Scenario =
-    Scenario { name: "idle", about: "idle connections: rate of connecting, bytes of memory each", run };
+pub const SCENARIO: Scenario = Scenario {
+    name: "idle",
+    about: "idle connections: rate of connecting, its processor time, bytes of memory each",
+    run,
+};
 
 /// Connections that are there before the measurement.
 const FIRST: usize = 100;
@@ -47,7 +50,9 @@ fn run(stage: &Stage) -> Result<(), Failure> {
         stage.print(&figure.budget(BYTES_EACH).note("proportional_each", fil.proportional_each.round()));
         let baseline = Baseline::new("relay", relay.connected_per_s);
         let figure = Figure::rate(format!("idle.{count}.connected_per_s"), fil.connected_per_s, "1/s", baseline);
-        stage.print(&figure.budget(CONNECTED_PER_S));
+        stage.print(&figure.budget(CONNECTED_PER_S).note("generator_share", fil.generator_share));
+        let baseline = Baseline::new("relay", relay.connect_cpu_us);
+        stage.print(&Figure::cost(format!("idle.{count}.connect_cpu_us"), fil.connect_cpu_us, "µs", baseline));
     }
     Ok(())
 }
@@ -56,6 +61,10 @@ struct Idle {
     resident_each: f64,
     proportional_each: f64,
     connected_per_s: f64,
+    /// The server's processor time for one connection, from the first packet to the welcome.
+    connect_cpu_us: f64,
+    /// The share of one core that the generator used: near 1 it is the generator that is measured.
+    generator_share: f64,
 }
 
 fn measure(stage: &Stage, program: &Program, house: &House) -> Result<Idle, Failure> {
@@ -71,13 +80,23 @@ fn measure(stage: &Stage, program: &Program, house: &House) -> Result<Idle, Fail
         connect(program, first, &mut wires).await?;
         sleep_until(tokio::time::Instant::now() + settle).await;
         let before = (program.process().resident_bytes()?, program.process().proportional_bytes()?);
-        let start = Instant::now();
+        let cpu = || Ok::<_, Failure>((program.process().cpu()?, process::Process::current().cpu()?));
+        let (start, (server, generator)) = (Instant::now(), cpu()?);
         connect(program, others, &mut wires).await?;
-        let connected_per_s = others.len() as f64 / start.elapsed().as_secs_f64();
+        let (elapsed, (server_after, generator_after)) = (start.elapsed().as_secs_f64(), cpu()?);
+        let connected_per_s = others.len() as f64 / elapsed;
+        let connect_cpu_us = (server_after - server).as_secs_f64() * 1e6 / others.len() as f64;
+        let generator_share = ((generator_after - generator).as_secs_f64() / elapsed * 100.0).round() / 100.0;
         sleep_until(tokio::time::Instant::now() + settle).await;
         let after = (program.process().resident_bytes()?, program.process().proportional_bytes()?);
         let each = |before: u64, after: u64| after.saturating_sub(before) as f64 / others.len() as f64;
-        Ok(Idle { resident_each: each(before.0, after.0), proportional_each: each(before.1, after.1), connected_per_s })
+        Ok(Idle {
+            resident_each: each(before.0, after.0),
+            proportional_each: each(before.1, after.1),
+            connected_per_s,
+            connect_cpu_us,
+            generator_share,
+        })
     })
 }
 
