@@ -1,6 +1,8 @@
 //! What the tests share: a store in a folder of its own, two organisations with people in them, and short words for
 //! commands.
 
+use std::path::Path;
+
 use fil_protocol::{
     AccountId, Command, ConversationId, ConversationKind, ConversationRecord, DeviceId, Epoch, Generation, MessageId,
     OrganisationId, Position, Profile, Role, Seq,
@@ -74,28 +76,31 @@ impl House {
 
     /// The whole database as text, to see that something changed nothing.
     pub(crate) fn dump(&self) -> String {
-        let connection = rusqlite::Connection::open(self.folder.path().join("fil.db")).unwrap();
-        let mut dump = String::new();
-        let tables: Vec<String> = connection
-            .prepare(
-                "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name",
-            )
-            .unwrap()
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .collect::<Result<_, _>>()
-            .unwrap();
-        for table in tables {
-            let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-            let columns = statement.column_count();
-            let mut rows = statement.query([]).unwrap();
-            while let Some(row) = rows.next().unwrap() {
-                let values: Vec<rusqlite::types::Value> = (0..columns).map(|column| row.get(column).unwrap()).collect();
-                dump.push_str(&format!("{table} {values:?}\n"));
-            }
-        }
-        dump
+        dump(self.folder.path())
     }
+}
+
+/// The whole database in this folder as text.
+pub(crate) fn dump(folder: &Path) -> String {
+    let connection = rusqlite::Connection::open(folder.join("fil.db")).unwrap();
+    let mut dump = String::new();
+    let tables: Vec<String> = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    for table in tables {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let values: Vec<rusqlite::types::Value> = (0..columns).map(|column| row.get(column).unwrap()).collect();
+            dump.push_str(&format!("{table} {values:?}\n"));
+        }
+    }
+    dump
 }
 
 /// Two organisations: Ada, Ben and Eve in the first, Mallory in the second. Everybody has one device.

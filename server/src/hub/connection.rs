@@ -44,6 +44,8 @@ pub(super) struct Connection {
     pub(super) actor: Actor,
     pub(super) backlog: Arc<Backlog>,
     pub(super) phase: Phase,
+    /// Where it may begin its generation: after this one, which the device had in the database at the hello.
+    pub(super) begins_after: Option<Option<Generation>>,
     /// Heads that changed up to this horizon have been named to it, or pushed.
     pub(super) reported: u64,
     /// When its next heartbeat is due, or its hello overdue.

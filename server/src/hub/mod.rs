@@ -76,8 +76,15 @@ impl Hub {
     /// A socket was opened. It must say hello within [`HELLO_MS_MAX`]. Numbers of connections grow.
     pub fn connect(&mut self, now_ms: u64, id: ConnectionId, actor: Actor, backlog: Arc<Backlog>) {
         let due_ms = now_ms + HELLO_MS_MAX;
-        let connection =
-            Connection { actor, backlog, phase: Phase::Silent, reported: 0, due_ms, behind_since_ms: None };
+        let connection = Connection {
+            actor,
+            backlog,
+            phase: Phase::Silent,
+            begins_after: None,
+            reported: 0,
+            due_ms,
+            behind_since_ms: None,
+        };
         let key = connection.account();
         self.due.insert((due_ms, id));
         self.connections.insert(id, connection);
@@ -121,6 +128,25 @@ impl Hub {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.phase = Phase::Greeted(generation);
         }
+    }
+
+    /// The connection said hello while the device had this generation in the database, and may begin its own after it.
+    /// Other connections of the device that named another one no longer may.
+    pub fn may_begin(&mut self, id: ConnectionId, after: Option<Generation>) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.begins_after = Some(after);
+        let (actor, generation) = (connection.actor, connection.generation());
+        for other in self.of_device(&actor, id) {
+            let other = self.connections.get_mut(&other).filter(|other| other.generation() != generation);
+            if let Some(other) = other {
+                other.begins_after = None;
+            }
+        }
+    }
+
+    /// After which generation of its device in the database the connection may begin its own, if it may.
+    pub fn begins_after(&self, id: ConnectionId) -> Option<Option<Generation>> {
+        self.connections.get(&id).and_then(|connection| connection.begins_after)
     }
 
     /// Subscribes a connection that said hello, and welcomes it. What is subscribed and what the welcome says were read

@@ -12,8 +12,9 @@ use fil_protocol::{
     RawCommand, Seq, ServerFrame, Stream, Verdict, VersionRange,
 };
 
+use super::commands::{self, Series};
 use super::input::{Actor, ConnectionId, Idempotency, Input, RequestId, Revoked};
-use super::{Job, RETRY_MS, commands, refusal};
+use super::{Job, RETRY_MS, refusal};
 use crate::bus::Push;
 use crate::hub::Hub;
 use crate::store::{Store, StoreError, Transaction, nested};
@@ -242,18 +243,23 @@ impl<'h> Batch<'h> {
             Step::Frame { connection, after, .. } if self.refused.contains(connection) => *after = None,
             Step::Frame { connection, actor, generation, work, after } => {
                 let connection = *connection;
+                let series = Series { generation: *generation, begins_after: self.hub.begins_after(connection) };
+                let hub = &mut *self.hub;
                 let part = attempt(transaction, || match work {
                     FrameWork::Hello { protocol, hello } => {
                         let greeted = commands::hello(transaction, actor, hello)?;
                         let welcome = After::Welcome { connection, protocol: *protocol, hello: hello.clone() };
-                        Ok(greeted.map(|()| (Some(welcome), Vec::new())))
+                        Ok(greeted.map(|before| {
+                            hub.may_begin(connection, before);
+                            (Some(welcome), Vec::new())
+                        }))
                     }
                     FrameWork::Command { no, command } => {
-                        let done = commands::numbered(transaction, actor, *generation, *no, command, now_ms)?;
+                        let done = commands::numbered(transaction, actor, series, *no, command, now_ms)?;
                         Ok(done.map(|(verdict, pushes)| (verdict.map(|verdict| reply(connection, verdict)), pushes)))
                     }
                     FrameWork::Acknowledge { no } => {
-                        let done = commands::acknowledge(transaction, actor, *generation, *no)?;
+                        let done = commands::acknowledge(transaction, actor, series, *no)?;
                         Ok(done.map(|()| (None, Vec::new())))
                     }
                 });

@@ -19,33 +19,43 @@ pub(super) const VERDICTS_UNACKNOWLEDGED_MAX: u64 = 1_000;
 
 type Refusable<T> = Result<Result<T, ProtocolError>, StoreError>;
 
-/// A device says hello: another generation of numbers begins from nothing; in the same one it acknowledges verdicts.
-pub(super) fn hello(transaction: &dyn Transaction, actor: &Actor, hello: &Hello) -> Refusable<()> {
+/// The numbers that a connection may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Series {
+    /// The generation that its hello named.
+    pub(super) generation: Generation,
+    /// Where the first command may begin it: while the device still has this one, which it had at the hello.
+    pub(super) begins_after: Option<Option<Generation>>,
+}
+
+/// A device says hello, in its generation or another: which one it has. In the same one it acknowledges verdicts. Another
+/// one begins with its first command (`docs/decisions/0017-a-generation-begins-with-its-first-command.md`), so that
+/// connecting writes nothing.
+pub(super) fn hello(transaction: &dyn Transaction, actor: &Actor, hello: &Hello) -> Refusable<Option<Generation>> {
     let organisation = transaction.organisation(actor.organisation)?;
     let progress = match active(organisation.as_ref(), actor)? {
         Ok(progress) => progress,
         Err(error) => return Ok(Err(error)),
     };
-    if progress.generation != Some(hello.generation) {
-        organisation.start_generation(actor.device, hello.generation)?;
-    } else if hello.acknowledged > progress.acknowledged && hello.epoch == Some(transaction.epoch()?) {
+    let same = progress.generation == Some(hello.generation);
+    if same && hello.acknowledged > progress.acknowledged && hello.epoch == Some(transaction.epoch()?) {
         // What was acknowledged in another history is not: the client looks for its survivors among the verdicts.
         organisation.acknowledge(actor.device, hello.acknowledged)?;
     }
-    Ok(Ok(()))
+    Ok(Ok(progress.generation))
 }
 
 /// A command under its number, exactly once. No verdict is given for a number whose verdict was acknowledged.
 pub(super) fn numbered(
     transaction: &dyn Transaction,
     actor: &Actor,
-    generation: Generation,
+    series: Series,
     no: u64,
     command: &RawCommand,
     now_ms: u64,
 ) -> Refusable<(Option<Verdict>, Vec<Push>)> {
     let organisation = transaction.organisation(actor.organisation)?;
-    let progress = match current(organisation.as_ref(), actor, generation)? {
+    let progress = match current(organisation.as_ref(), actor, series)? {
         Ok(progress) => progress,
         Err(error) => return Ok(Err(error)),
     };
@@ -59,6 +69,9 @@ pub(super) fn numbered(
     if progress.applied - progress.acknowledged >= VERDICTS_UNACKNOWLEDGED_MAX {
         let detail = "acknowledge the verdicts so far before sending more commands";
         return Ok(Err(ProtocolError::retry_after(ErrorCode::RateLimited, detail, RETRY_MS)));
+    }
+    if progress.generation != Some(series.generation) {
+        organisation.start_generation(actor.device, series.generation)?;
     }
     let (outcome, pushes) = match command {
         RawCommand::Known(command) => match relay::apply(organisation.as_ref(), actor, command, now_ms)? {
@@ -106,15 +119,14 @@ pub(super) fn unnumbered(
 }
 
 /// The device has stored the verdicts up to this number.
-pub(super) fn acknowledge(
-    transaction: &dyn Transaction,
-    actor: &Actor,
-    generation: Generation,
-    no: u64,
-) -> Refusable<()> {
+pub(super) fn acknowledge(transaction: &dyn Transaction, actor: &Actor, series: Series, no: u64) -> Refusable<()> {
     let organisation = transaction.organisation(actor.organisation)?;
-    match current(organisation.as_ref(), actor, generation)? {
-        Ok(_) => organisation.acknowledge(actor.device, no).map(Ok),
+    match current(organisation.as_ref(), actor, series)? {
+        Ok(progress) if progress.generation == Some(series.generation) => {
+            organisation.acknowledge(actor.device, no).map(Ok)
+        }
+        // A generation that has not begun has no verdicts.
+        Ok(_) => Ok(Ok(())),
         Err(error) => Ok(Err(error)),
     }
 }
@@ -157,13 +169,16 @@ fn active(organisation: &dyn OrganisationReader, actor: &Actor) -> Refusable<Pro
     Ok(progress.ok_or_else(|| ProtocolError::new(ErrorCode::DeviceRevoked, "this device is signed out: sign in again")))
 }
 
-/// The device's progress, if the connection's numbers are those of its newest generation. An older connection of a
-/// device that began another series would otherwise consume the numbers of the new one.
-fn current(organisation: &dyn OrganisationReader, actor: &Actor, generation: Generation) -> Refusable<Progress> {
+/// The device's progress, if the connection's numbers are those of its newest generation, or may begin it: then nothing
+/// is applied yet, and the generation in the answer is the one before. An older connection of a device that began another
+/// series would otherwise consume the numbers of the new one.
+fn current(organisation: &dyn OrganisationReader, actor: &Actor, series: Series) -> Refusable<Progress> {
     let progress = active(organisation, actor)?;
     Ok(progress.and_then(|progress| {
-        if progress.generation == Some(generation) {
+        if progress.generation == Some(series.generation) {
             Ok(progress)
+        } else if series.begins_after == Some(progress.generation) {
+            Ok(Progress { applied: 0, acknowledged: 0, ..progress })
         } else {
             let detail = "the device has begun another generation of numbers on another connection";
             Err(ProtocolError::new(ErrorCode::OutOfOrder, detail))

@@ -117,13 +117,16 @@ fn read_welcome(
         organisation.conversations_of(actor.account)?.iter().map(|(row, _)| (row.head(), row.changed)).collect();
     let heads = conversations.iter().filter(|(_, changed)| *changed > known).map(|(head, _)| *head).collect();
     let verdicts = organisation.verdicts_after(actor.device, progress.acknowledged)?;
+    // Another generation begins with its first command: until then the database has the one before.
+    let begun = progress.generation == Some(hello.generation);
+    let (applied, verdicts) = if begun { (progress.applied, verdicts) } else { (0, Vec::new()) };
     let welcome = Welcome {
         protocol,
         server_time_ms: 0,
         epoch,
         horizon,
         profile: account.profile,
-        applied: progress.applied,
+        applied,
         verdicts,
         account_rev,
         heads,

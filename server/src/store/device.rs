@@ -40,7 +40,7 @@ pub struct DeviceRow {
 /// How far a device's commands are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// The series of numbers; none before the first hello.
+    /// The series of numbers; none before the first command.
     pub generation: Option<Generation>,
     /// The last number applied in it.
     pub applied: u64,

@@ -87,6 +87,56 @@ fn another_generation_begins_from_nothing() {
     assert_eq!(stage.run(2, rename(group(1), "From the new one")), Outcome::Applied { seq: Seq(2) });
 }
 
+/// Connecting writes nothing, whatever generation it names: the next one begins with its first command. A device that
+/// goes back to its generation before that finds it as it was.
+#[test]
+fn a_generation_begins_with_its_first_command() {
+    let mut stage = Stage::new();
+    let first = stage.join(1, ADA);
+    stage.run(1, create_group(1, "Crew", &[]));
+    let before = stage.dump();
+    let welcome = stage.join_with(2, ADA, hello(generation(50)));
+    assert_eq!((welcome.applied, welcome.verdicts.len()), (0, 0));
+    // There is no verdict yet, and what is acknowledged is not one of the generation before.
+    stage.step(vec![frame(2, ClientFrame::Acknowledge { no: 1 })]);
+    let back = stage.join_with(3, ADA, hello_again(generation(ADA), first.epoch, 0, 0));
+    assert_eq!((back.applied, back.verdicts.len()), (1, 1));
+    assert_eq!(stage.dump(), before);
+    stage.join_with(4, ADA, hello(generation(50)));
+    stage.step(vec![numbered(4, 2, rename(group(1), "Out of order"))]);
+    assert_eq!(stage.closed[&4].1, ErrorCode::OutOfOrder);
+    assert_eq!(stage.dump(), before);
+    stage.join_with(5, ADA, hello(generation(50)));
+    assert_eq!(stage.run(5, rename(group(1), "Another")), Outcome::Applied { seq: Seq(2) });
+    let back = stage.join_with(6, ADA, hello_again(generation(ADA), first.epoch, 0, 0));
+    assert_eq!((back.applied, back.verdicts.len()), (0, 0));
+}
+
+/// Two connections of a device, in one batch, each with a generation that has not begun: the one that said hello last begins
+/// its own, and the numbers of the other are refused, whoever sends first. Otherwise each would make the other's count from 1
+/// again.
+#[test]
+fn of_two_generations_that_may_begin_the_newest_does() {
+    for older_first in [true, false] {
+        let mut stage = Stage::new();
+        stage.join(1, ADA);
+        let connected = stage.connected(2, actor(ADA));
+        let mut inputs = vec![connected, frame(2, ClientFrame::Hello(hello(generation(50))))];
+        inputs.push(numbered(2, 1, create_group(1, "Crew", &[])));
+        inputs.insert(if older_first { 2 } else { 3 }, numbered(1, 1, create_group(2, "Too late", &[])));
+        inputs.push(numbered(2, 2, rename(group(1), "Numbers go on")));
+        stage.step(inputs);
+        let verdicts = |heard: &[ServerFrame]| -> Vec<String> {
+            script(heard).into_iter().filter(|line| line.starts_with("verdict")).collect()
+        };
+        assert_eq!(verdicts(&stage.hear(2)), ["verdict 1 applied 1", "verdict 2 applied 2"]);
+        assert_eq!(verdicts(&stage.hear(1)), [""; 0]);
+        assert!(stage.closed.contains_key(&1));
+        stage.step(vec![numbered(2, 3, rename(group(2), "Nobody made it"))]);
+        assert_eq!(verdicts(&stage.hear(2)), ["verdict 3 rejected NotFound"]);
+    }
+}
+
 /// A command of a newer client consumes its number.
 #[test]
 fn an_unknown_command_is_rejected_and_consumes_its_number() {

@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::hub::{Backlog, ConnectionId};
 use crate::node::{Idempotency, Input, Node, Output, RequestId};
 use crate::store::{NewDevice, Store};
-use crate::testing::{ADA, House, NOW_MS, actor, generation};
+use crate::testing::{ADA, House, NOW_MS, actor, dump, generation};
 
 /// A node, its clock and its connections.
 pub(super) struct Stage {
@@ -58,6 +58,11 @@ impl Stage {
     /// Does something to the database behind the node's back.
     pub(super) fn sabotage(&self, sql: &str) {
         rusqlite::Connection::open(self.folder.path().join("fil.db")).unwrap().execute_batch(sql).unwrap();
+    }
+
+    /// The whole database as text.
+    pub(super) fn dump(&self) -> String {
+        dump(self.folder.path())
     }
 
     /// One batch.

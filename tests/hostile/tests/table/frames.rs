@@ -332,7 +332,7 @@ async fn every_hostile_frame_gets_its_typed_answer_and_changes_nothing() {
             When::AfterHello => stage.socket_of(&stage.ada).await,
         };
         neighbour.ping().await;
-        // A generation begins with hello, and a rejected command stores its verdict; nothing else may change.
+        // A rejected command begins the generation and stores its verdict; nothing else may change.
         let before = dump(&stage.database(), &["device"]);
         match sent {
             Sent::Text(text) => {
