@@ -34,7 +34,8 @@ pub(super) struct Lineage {
 }
 
 impl Lineage {
-    fn note(&mut self, actor: &Actor, enough: usize) {
+    /// Somebody said hello who knows more than the database.
+    pub(super) fn note(&mut self, actor: &Actor, enough: usize) {
         if !self.done {
             self.ahead.insert((actor.organisation, actor.account));
             self.enough = enough;
@@ -72,11 +73,6 @@ pub(super) fn enough(reader: &dyn Reader) -> Result<usize, StoreError> {
 }
 
 impl Node {
-    /// Somebody said hello who knows more than the database.
-    pub(super) fn note_ahead(&mut self, actor: &Actor, enough: usize) {
-        self.lineage.note(actor, enough);
-    }
-
     /// Begins a new epoch if enough was seen. Everybody is disconnected, comes back, and reads everything again.
     pub(super) fn mend_lineage(&mut self) {
         if !self.lineage.is_due() {

@@ -121,9 +121,18 @@ impl Node {
         }
         self.publish(pushes);
         let mut outputs = Vec::new();
+        let mut welcomes = Vec::new();
         for what in after {
-            self.follow_up(what, &mut outputs);
+            match what {
+                After::Welcome { connection, protocol, hello } => welcomes.push((connection, protocol, hello)),
+                // In order: what a connection hears after its welcome must not come before it.
+                what => {
+                    self.welcome(&mut welcomes);
+                    self.follow_up(what, &mut outputs);
+                }
+            }
         }
+        self.welcome(&mut welcomes);
         self.mend_lineage();
         self.answer_pulls();
         self.hub.settle(now_ms);
@@ -164,7 +173,8 @@ impl Node {
         match what {
             After::Reply { connection, frame } => self.hub.reply(connection, &frame),
             After::Refuse { connection, error } => self.hub.refuse(connection, error),
-            After::Welcome { connection, protocol, hello } => self.welcome(connection, protocol, &hello),
+            // Many of them share a snapshot: see `step`.
+            After::Welcome { connection, protocol, hello } => self.welcome(&mut vec![(connection, protocol, hello)]),
             After::Pull { connection, request, stream, after } => {
                 self.enqueue_pull(connection, Pull { request, stream, after });
             }

@@ -13,21 +13,31 @@ use crate::pull;
 use crate::store::{Reader, StoreError};
 
 impl Node {
-    /// Subscribes a connection and tells it what changed. What it is subscribed to and what it is told are one reading.
-    pub(super) fn welcome(&mut self, connection: ConnectionId, protocol: u16, hello: &Hello) {
-        let Some((actor, _)) = self.hub.speaker(connection) else { return };
-        let read = self.reads.snapshot().and_then(|reader| read_welcome(reader.as_ref(), &actor, protocol, hello));
-        match read {
-            Ok((subscription, welcome, ahead)) => {
-                if let Some(enough) = ahead {
-                    self.note_ahead(&actor, enough);
+    /// Subscribes connections and tells them what changed, all from one snapshot, which a storm of them shares. What a
+    /// connection is subscribed to and what it is told are one reading.
+    pub(super) fn welcome(&mut self, welcomes: &mut Vec<(ConnectionId, u16, Hello)>) {
+        if welcomes.is_empty() {
+            return;
+        }
+        let snapshot = self.reads.snapshot();
+        for (connection, protocol, hello) in welcomes.drain(..) {
+            let Some((actor, _)) = self.hub.speaker(connection) else { continue };
+            let read = match &snapshot {
+                Ok(reader) => read_welcome(reader.as_ref(), &actor, protocol, &hello),
+                Err(error) => Err(error.repeat()),
+            };
+            match read {
+                Ok((subscription, welcome, ahead)) => {
+                    if let Some(enough) = ahead {
+                        self.lineage.note(&actor, enough);
+                    }
+                    let welcome = Welcome { server_time_ms: self.now_ms, ..welcome };
+                    self.hub.welcome(self.now_ms, connection, &subscription, welcome);
                 }
-                let welcome = Welcome { server_time_ms: self.now_ms, ..welcome };
-                self.hub.welcome(self.now_ms, connection, &subscription, welcome);
-            }
-            Err(error) => {
-                tracing::error!(%error, "a welcome could not be read");
-                self.hub.refuse(connection, refusal(&error));
+                Err(error) => {
+                    tracing::error!(%error, "a welcome could not be read");
+                    self.hub.refuse(connection, refusal(&error));
+                }
             }
         }
     }

@@ -52,7 +52,7 @@ impl Reader for SqliteSnapshot<'_> {
 impl Drop for SqliteSnapshot<'_> {
     fn drop(&mut self) {
         // Nothing was written: if ending the snapshot fails, the next `BEGIN` says so.
-        let _ = self.server.connection.execute_batch("ROLLBACK");
+        let _ = self.server.connection.prepare_cached("ROLLBACK").and_then(|mut statement| statement.execute([]));
     }
 }
 
