@@ -1,8 +1,9 @@
 //! The asynchronous rim: what stands around the node and connects it with sockets and requests.
 //!
 //! [`Running::start`] is the whole server, for `fil-server serve` and for tests alike. The node has a thread of its own
-//! ([`writer`]); reads have a few doors of their own ([`reads`]); every socket is one task ([`crate::socket`]).
+//! ([`writer`]); reads have a few doors of their own ([`reads`], [`bearers`]); every socket is one task ([`crate::socket`]).
 
+mod bearers;
 mod checkpoints;
 mod mailbox;
 mod note;
@@ -15,6 +16,7 @@ mod writer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use bearers::Bearers;
 pub use mailbox::{Mailbox, Waiting};
 pub use reads::Reads;
 pub use room::Room;
@@ -40,6 +42,8 @@ pub struct Edge {
     pub node: NodeHandle,
     /// The doors for reads.
     pub reads: Reads,
+    /// Whether bearers of tokens may still act.
+    pub bearers: Bearers,
     /// Access tokens.
     pub access: AccessTokens,
     /// Refresh tokens.

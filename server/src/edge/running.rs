@@ -9,6 +9,7 @@ use fil_protocol::Epoch;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::bearers::Bearers;
 use super::reads::Reads;
 use super::{Edge, NodeThread, checkpoints, note, writer};
 use crate::auth::access::AccessTokens;
@@ -96,6 +97,7 @@ impl Running {
         let mut store = prepare(&data)?;
         recognise(&data, &mut store)?;
         let reads = Reads::open(&store, READ_DOORS)?;
+        let bearers = Bearers::open(&store)?;
         log_organisations(&store)?;
 
         let tcp = listen(config.listen).await?;
@@ -117,6 +119,7 @@ impl Running {
             public_url: config.public_url(address),
             node: handle,
             reads,
+            bearers,
             access: AccessTokens::new(&keys, config.sessions.access_token_ms),
             refresh: RefreshTokens::new(&keys.refresh),
             passwords: Passwords::new(&config.password),

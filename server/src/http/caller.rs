@@ -12,11 +12,9 @@ use super::failure::Failure;
 use crate::auth::access::Claims;
 use crate::clock::now_ms;
 use crate::edge::Edge;
-use crate::history::ReadError;
 use crate::metrics::names;
 use crate::node::Actor;
-use crate::refreshing::{is_news, note_seen};
-use crate::store::StoreError;
+use crate::refreshing::note_seen;
 
 /// Who makes a request. Taking it as an argument is what protects a route.
 #[derive(Clone, Copy, Debug)]
@@ -49,31 +47,7 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, ProtocolError> {
 /// Who a token speaks for, as of now in the database.
 pub async fn authenticate(edge: &Edge, token: &str) -> Result<(Actor, Claims), ProtocolError> {
     let claims = edge.access.verify(token, now_ms())?;
-    let actor = Actor { organisation: claims.organisation, account: claims.account, device: claims.device };
-    let unknown = || ProtocolError::new(ErrorCode::Unauthorised, "this device is not known: sign in again");
-    let refuse = |code, detail: &str| ReadError::Refused(ProtocolError::new(code, detail));
-    let (actor, claims, news) = edge
-        .reads
-        .read(move |reader| {
-            let organisation = match reader.organisation(actor.organisation) {
-                Err(StoreError::Missing(_)) => return Err(unknown().into()),
-                organisation => organisation?,
-            };
-            let Some(device) = organisation.device(actor.device)?.filter(|device| device.account == actor.account)
-            else {
-                // Signed by this server, but the device is of a history that a restored backup does not have.
-                return Err(unknown().into());
-            };
-            if device.revoked_at_ms.is_some() {
-                return Err(refuse(ErrorCode::DeviceRevoked, "this device was revoked: sign in again"));
-            }
-            let account = organisation.account(actor.account)?;
-            if account.is_none_or(|account| account.disabled_at_ms.is_some()) {
-                return Err(refuse(ErrorCode::AccountDisabled, "the account is disabled"));
-            }
-            Ok((actor, claims, is_news(&claims, &device)))
-        })
-        .await?;
+    let news = edge.bearers.check(claims).await?;
     if news {
         // Once per refresh. If it cannot be written, the next request says it again.
         let noted = edge.node.write(move |transaction| note_seen(transaction, &claims, now_ms())).await;
@@ -81,5 +55,6 @@ pub async fn authenticate(edge: &Edge, token: &str) -> Result<(Actor, Claims), P
             tracing::warn!(code = ?error.code, "the use of a refresh token could not be noted");
         }
     }
-    Ok((actor, claims))
+    let Claims { organisation, account, device, .. } = claims;
+    Ok((Actor { organisation, account, device }, claims))
 }
