@@ -40,8 +40,9 @@ pub fn compare(device: &mut Device, reads: &mut dyn ReadStore) -> Result<(), Str
         let over = drawn_over.contains(&id);
         compare_one(&me, &*server, (&kept, &member), row, &page, over).map_err(|what| format!("{id}: {what}"))?;
     }
-    let gone = |row: &&ConversationRow| !drawn_over.iter().any(|id| id.to_string() == row.id);
-    let rows: Vec<_> = rows.iter().filter(|row| !row.pending || gone(row)).collect();
+    // Rows that only the outbox and the journal make are not looked at: a conversation that was taken away is still drawn,
+    // without a name, while own messages of it are in the journal (see docs/RELIABILITY.md, what is not covered).
+    let rows: Vec<_> = rows.iter().filter(|row| !row.pending).collect();
     if rows.len() == listed {
         Ok(())
     } else {
