@@ -1,5 +1,6 @@
 //! A copy of the repository that may be broken.
 
+use std::collections::BTreeSet;
 use std::fs::{self, FileTimes};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,8 @@ impl Copy {
         if let Some(mutant) = mutants.iter().find(|mutant| files.iter().all(|file| file.path != mutant.file)) {
             return Err(format!("{}: there is no file {}", mutant.name, mutant.file));
         }
+        let here: BTreeSet<PathBuf> = files.iter().map(|file| copy.root.join(&file.path)).collect();
+        forget_others(&copy.root, &here).map_err(|error| format!("{}: {error}", copy.root.display()))?;
         for file in files {
             let (from, to) = (workspace.root.join(&file.path), copy.root.join(&file.path));
             let mut bytes = fs::read(&from).map_err(|error| format!("{}: {error}", from.display()))?;
@@ -70,7 +73,9 @@ impl Copy {
         if output.status.success() {
             return Ok(());
         }
-        Err(format!("the mutants do not build:\n{}", String::from_utf8_lossy(&output.stderr)))
+        let told = String::from_utf8_lossy(&output.stderr);
+        let from = told.find("\nerror").unwrap_or(0);
+        Err(format!("the mutants do not build:\n{}", &told[from..]))
     }
 
     /// Simulates with a mutant turned on, or none, until a seed fails. What it found; none if every seed passed.
@@ -96,6 +101,22 @@ impl Copy {
 fn found(line: &str) -> Option<Found> {
     let (seed, told) = line.strip_prefix("seed ")?.split_once(", ")?;
     Some(Found { seed: seed.parse().ok()?, told: told.to_owned() })
+}
+
+/// Removes files that the repository no longer has: a module may have become a folder.
+fn forget_others(folder: &Path, here: &BTreeSet<PathBuf>) -> io::Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            forget_others(&path, here)?;
+        } else if !here.contains(&path) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes over what cargo has built of other people's crates, times included: by them it knows that nothing has changed.
@@ -146,6 +167,20 @@ mod tests {
         assert_eq!(found(told), Some(expected));
         assert_eq!(found("16 seeds, 0.3 simulated hours, 1 violations"), None);
         assert_eq!(found("  rerun: cargo xtask simulate --plan seed-17.json"), None);
+    }
+
+    /// A file that is gone from the repository goes from the copy, wherever it is; the others stay.
+    #[test]
+    fn what_is_gone_goes_from_the_copy() {
+        let place = std::env::temp_dir().join(format!("fil-mutants-tree-{}", std::process::id()));
+        let (old, new) = (place.join("src/oracle.rs"), place.join("src/oracle/mod.rs"));
+        fs::create_dir_all(place.join("src/oracle")).unwrap();
+        for file in [&old, &new] {
+            fs::write(file, "x").unwrap();
+        }
+        forget_others(&place, &BTreeSet::from([new.clone()])).unwrap();
+        assert!(new.exists() && !old.exists());
+        fs::remove_dir_all(place).unwrap();
     }
 
     /// What is taken over keeps the time of the original, in folders too, and our own crates are left out.
