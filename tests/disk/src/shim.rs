@@ -50,6 +50,9 @@ struct Open {
 /// nothing for files that lie on no [`Disk`](crate::Disk). Called again it does nothing.
 pub fn install() {
     PLATFORM.get_or_init(|| {
+        // Nobody asks how much memory SQLite has taken, and the count costs a lock of the whole process for every piece.
+        // SAFETY: takes one flag; where SQLite is in use already it refuses, and counts on.
+        let _ = unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0) };
         // SAFETY: finding a VFS initialises SQLite; the answer is the default one and lives as long as the process.
         let platform = unsafe { ffi::sqlite3_vfs_find(std::ptr::null()) };
         assert!(!platform.is_null(), "SQLite has a default VFS");
