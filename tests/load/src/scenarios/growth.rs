@@ -4,6 +4,8 @@
 //! Processor time of the node in this thread, so neither neighbours nor the disk's waiting are in it; each is the middle of
 //! many batches.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use fil_protocol::{ConversationId, Seq};
@@ -160,8 +162,15 @@ fn conversations(stage: &Stage, count: usize) -> Result<f64, Failure> {
     // Spread over all conversations, so that their pages are not neighbours.
     let chosen: Vec<usize> = (0..count.min(BATCH)).map(|place| place * count / BATCH.min(count)).collect();
     let mut writers = Vec::with_capacity(chosen.len());
+    // Where there are more conversations than people, one person writes in several of them. A house has one device for
+    // each, and a second connection of a device would take the place of the first.
+    let mut devices = BTreeMap::new();
     for number in chosen {
-        let device = heart.connect(&house, groups[number][0], &talk::hello(None, 0, 0))?;
+        let person = groups[number][0];
+        let device = match devices.entry(person) {
+            Entry::Occupied(connected) => *connected.get(),
+            Entry::Vacant(place) => *place.insert(heart.connect(&house, person, &talk::hello(None, 0, 0))?),
+        };
         writers.push((device, ids[number]));
     }
     let batches = stage.sized(3, 40, 200);
@@ -175,7 +184,7 @@ fn conversations(stage: &Stage, count: usize) -> Result<f64, Failure> {
         samples.add(cost.cpu);
         if batch % 100 == 99 {
             let stored: Result<Vec<_>, Failure> =
-                writers.iter().map(|(device, _)| Ok((*device, heart.acknowledge(*device)?))).collect();
+                devices.values().map(|device| Ok((*device, heart.acknowledge(*device)?))).collect();
             heart.batch(&stored?)?;
         }
     }
