@@ -4,7 +4,8 @@
 mod tests;
 
 use fil_protocol::limits::{
-    PULL_BYTES_MAX, PULL_ENTRIES_MAX, PULL_EVENTS_MAX, WINDOW_CHANGED_MAX, WINDOW_DELETED_MAX, WINDOW_ITEMS,
+    PULL_BYTES_MAX, PULL_ENTRIES_MAX, PULL_EVENTS_CHEAP_MAX, PULL_EVENTS_MAX, WINDOW_CHANGED_MAX, WINDOW_DELETED_MAX,
+    WINDOW_ITEMS,
 };
 use fil_protocol::{
     AccountChanges, AccountEntry, ConversationId, Item, ItemBody, KnownAccountEntry, Seq, ServerFrame, Stream, Window,
@@ -14,17 +15,27 @@ use crate::actor::Actor;
 use crate::history::{ReadError, covered_from, visible};
 use crate::store::{ConversationRow, MemberRow, OrganisationReader, StoreError};
 
+/// Members that a window names in about as many bytes as one event has.
+const MEMBERS_PER_EVENT: u64 = 2;
+
+/// A pull: see [`fil_protocol::ClientFrame::Pull`].
+#[derive(Clone, Copy, Debug)]
+pub struct Pull {
+    /// Chosen by the client, repeated in the answer.
+    pub request: u64,
+    /// Which stream.
+    pub stream: Stream,
+    /// The client's cursor.
+    pub after: Option<Seq>,
+    /// Items that a window should have at most.
+    pub items_max: Option<u32>,
+}
+
 /// The answer to one pull, as of the reader's snapshot.
-pub fn answer(
-    organisation: &dyn OrganisationReader,
-    actor: &Actor,
-    request: u64,
-    stream: Stream,
-    after: Option<Seq>,
-) -> Result<ServerFrame, ReadError> {
-    match stream {
-        Stream::Account => Ok(ServerFrame::Account(account(organisation, actor, request, after)?)),
-        Stream::Conversation(conversation) => events_or_window(organisation, actor, request, conversation, after),
+pub fn answer(organisation: &dyn OrganisationReader, actor: &Actor, pull: Pull) -> Result<ServerFrame, ReadError> {
+    match pull.stream {
+        Stream::Account => Ok(ServerFrame::Account(account(organisation, actor, pull.request, pull.after)?)),
+        Stream::Conversation(conversation) => events_or_window(organisation, actor, conversation, pull),
     }
 }
 
@@ -59,21 +70,42 @@ fn account(
 fn events_or_window(
     organisation: &dyn OrganisationReader,
     actor: &Actor,
-    request: u64,
     conversation: ConversationId,
-    after: Option<Seq>,
+    pull: Pull,
 ) -> Result<ServerFrame, ReadError> {
+    let Pull { request, after, items_max, .. } = pull;
+    let items_max = items_max.map(|items| (items as usize).clamp(1, WINDOW_ITEMS));
     let (row, member) = visible(organisation, actor, conversation)?;
     // A cursor ahead of the head is of another history: what the client has may be wrong below it, too.
     let after = after.filter(|after| *after <= row.head.seq);
-    if let Some(after) = after.filter(|after| row.head.seq.0 - after.0 <= PULL_EVENTS_MAX as u64) {
+    if let Some(after) = after
+        && row.head.seq.0 - after.0 <= events_max(organisation, conversation, row.head.seq.0 - after.0, items_max)?
+    {
         let events = organisation.events_after(conversation, after, PULL_EVENTS_MAX, PULL_BYTES_MAX)?;
         if let Some(events) = events {
             return Ok(ServerFrame::Events { request, conversation, after, events });
         }
     }
-    let window = window(organisation, row, &member, after)?;
+    let window = window(organisation, row, &member, after, items_max.unwrap_or(WINDOW_ITEMS))?;
     Ok(ServerFrame::Window { request, window })
+}
+
+/// How many events are an answer to a pull that misses so many. Who does not say how large a window should be gets events
+/// as long as they are not too many. Everybody else gets them as long as a window is not cheaper: an item is as large as
+/// an event, and a window names the members besides, which counts where there are hundreds.
+fn events_max(
+    organisation: &dyn OrganisationReader,
+    conversation: ConversationId,
+    missing: u64,
+    items_max: Option<usize>,
+) -> Result<u64, StoreError> {
+    let (cheap, most) = (PULL_EVENTS_CHEAP_MAX as u64, PULL_EVENTS_MAX as u64);
+    let Some(items_max) = items_max else { return Ok(most) };
+    if missing <= cheap || missing > most {
+        return Ok(cheap);
+    }
+    let members = organisation.count_members(conversation)? / MEMBERS_PER_EVENT;
+    Ok((items_max as u64 + members).clamp(cheap, most))
 }
 
 /// The conversation as of now. Without a cursor nothing is known of what the client has, so it drops all that is older.
@@ -82,13 +114,17 @@ fn window(
     row: ConversationRow,
     member: &MemberRow,
     after: Option<Seq>,
+    items_max: usize,
 ) -> Result<Window, StoreError> {
     let conversation = row.record.conversation;
-    let newest = organisation.items_before(conversation, None, WINDOW_ITEMS)?;
+    let newest = organisation.items_before(conversation, None, items_max)?;
     let items = newest[newest.len() - fitting(&newest)..].to_vec();
-    let from = if items.len() < newest.len() { items[0].seq } else { covered_from(&newest, WINDOW_ITEMS) };
+    let from = if items.len() < newest.len() { items[0].seq } else { covered_from(&newest, items_max) };
     let changed = match after {
-        Some(after) => organisation.items_touched(conversation, after, from, WINDOW_CHANGED_MAX + 1)?,
+        // What lies between the cursor and the window the client does not have: it comes as history, with its changes.
+        Some(after) => {
+            organisation.items_touched(conversation, after, from.min(after.next()), WINDOW_CHANGED_MAX + 1)?
+        }
         None => Vec::new(),
     };
     let changed_bytes: usize = changed.iter().map(json_bytes).sum();

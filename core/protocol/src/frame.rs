@@ -39,6 +39,12 @@ pub enum ClientFrame {
         stream: Stream,
         /// The client's cursor. None asks for the newest window of a conversation, or the whole account stream.
         after: Option<Seq>,
+        /// How many items a window should have at most, if the answer is one: a page for a conversation on screen, a
+        /// screenful for one that nobody looks at. Whoever says so also gets a window where it is cheaper than the
+        /// events (see [`crate::limits::PULL_EVENTS_CHEAP_MAX`]). None, as from clients before this field: as many as
+        /// there may be, and only where there are too many events.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        items_max: Option<u32>,
     },
     /// The account has read this far. Coalesced by the client, monotonic on the server, never queued.
     Read {

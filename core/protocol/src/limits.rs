@@ -38,6 +38,9 @@ pub const PULL_EVENTS_MAX: usize = 1_000;
 pub const PULL_BYTES_MAX: usize = 512 * 1024;
 /// Entries after a cursor in the answer to a pull of the account stream; beyond it the answer is the whole stream.
 pub const PULL_ENTRIES_MAX: usize = 1_000;
+/// Events in the answer to a pull that says how many items its window should have; beyond it a window is cheaper for
+/// both sides, in bytes and in time, unless there are hundreds of members to name.
+pub const PULL_EVENTS_CHEAP_MAX: usize = 100;
 /// Items in a window.
 pub const WINDOW_ITEMS: usize = 50;
 /// Older items that a window repeats because they changed; beyond it the client drops what it has.

@@ -133,8 +133,9 @@ fn client_frames() -> Vec<ClientFrame> {
     let mut all = vec![
         ClientFrame::Hello(hello),
         ClientFrame::Acknowledge { no: 4 },
-        ClientFrame::Pull { request: 1, stream, after: Some(Seq(9)) },
-        ClientFrame::Pull { request: 2, stream: Stream::Account, after: None },
+        ClientFrame::Pull { request: 1, stream, after: Some(Seq(9)), items_max: None },
+        ClientFrame::Pull { request: 3, stream, after: None, items_max: Some(12) },
+        ClientFrame::Pull { request: 2, stream: Stream::Account, after: None, items_max: None },
         ClientFrame::Read { conversation: conversation(), seq: Seq(9) },
         ClientFrame::Renew { token: "token".into() },
         ClientFrame::Ping,

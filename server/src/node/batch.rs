@@ -9,7 +9,7 @@ use std::{mem, slice};
 
 use fil_protocol::{
     AccountId, ClientFrame, Command, ConversationId, ErrorCode, Generation, Head, Hello, OrganisationId, ProtocolError,
-    RawCommand, Seq, ServerFrame, Stream, Verdict, VersionRange,
+    RawCommand, Seq, ServerFrame, Verdict, VersionRange,
 };
 
 use super::commands::{self, Series};
@@ -17,6 +17,7 @@ use super::input::{Actor, ConnectionId, Idempotency, Input, RequestId, Revoked};
 use super::{Job, RETRY_MS, refusal};
 use crate::bus::Push;
 use crate::hub::Hub;
+use crate::pull::Pull;
 use crate::store::{Store, StoreError, Transaction, nested};
 
 /// Commands of one batch that may fail to be written before it is taken for a failure of the disk.
@@ -27,7 +28,7 @@ pub(super) enum After {
     Reply { connection: ConnectionId, frame: ServerFrame },
     Refuse { connection: ConnectionId, error: ProtocolError },
     Welcome { connection: ConnectionId, protocol: u16, hello: Hello },
-    Pull { connection: ConnectionId, request: u64, stream: Stream, after: Option<Seq> },
+    Pull { connection: ConnectionId, pull: Pull },
     Answer { request: RequestId, result: Result<Head, ProtocolError> },
     Finish { job: Box<dyn Job>, result: Result<(), StoreError> },
     Revoke(Revoked),
@@ -214,8 +215,9 @@ impl<'h> Batch<'h> {
                 *furthest = seq.max(*furthest);
                 return;
             }
-            ClientFrame::Pull { request, stream, after } => {
-                return self.steps.push(Step::Free(After::Pull { connection, request, stream, after }));
+            ClientFrame::Pull { request, stream, after, items_max } => {
+                let pull = Pull { request, stream, after, items_max };
+                return self.steps.push(Step::Free(After::Pull { connection, pull }));
             }
             ClientFrame::Ping => {
                 return self.steps.push(Step::Free(After::Reply { connection, frame: ServerFrame::Pong }));

@@ -28,7 +28,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 use fil_protocol::limits::COMMANDS_IN_FLIGHT_MAX;
-use fil_protocol::{ErrorCode, Event, EventBody, KnownEvent, ProtocolError, Seq, ServerFrame, Stream};
+use fil_protocol::{ErrorCode, Event, EventBody, KnownEvent, ProtocolError, ServerFrame};
 
 use self::batch::{After, Batch};
 pub use self::input::{Actor, Backlog, ConnectionId, Idempotency, Input, Output, RequestId, Revoked};
@@ -38,6 +38,7 @@ use self::lineage::Lineage;
 use crate::bus::{Bus, InProcessBus, Push};
 use crate::hub::connection::SLOW_CHECK_MS;
 use crate::hub::{Delivery, Hub};
+use crate::pull::Pull;
 use crate::store::{ReadStore, Store, StoreError};
 
 /// Pulls of one connection that may wait for its socket; a further one is refused with `rate_limited`.
@@ -70,14 +71,6 @@ pub struct Node {
     sweep_due_ms: u64,
     stopping: bool,
     lineage: Lineage,
-}
-
-/// A pull that is not answered yet.
-#[derive(Clone, Copy, Debug)]
-struct Pull {
-    request: u64,
-    stream: Stream,
-    after: Option<Seq>,
 }
 
 impl Node {
@@ -175,9 +168,7 @@ impl Node {
             After::Refuse { connection, error } => self.hub.refuse(connection, error),
             // Many of them share a snapshot: see `step`.
             After::Welcome { connection, protocol, hello } => self.welcome(&mut vec![(connection, protocol, hello)]),
-            After::Pull { connection, request, stream, after } => {
-                self.enqueue_pull(connection, Pull { request, stream, after });
-            }
+            After::Pull { connection, pull } => self.enqueue_pull(connection, pull),
             After::Answer { request, result } => outputs.push(Output::Answered { request, result }),
             After::Finish { job, result } => job.finish(result),
             After::Revoke(Revoked::Device(device)) => {

@@ -6,10 +6,10 @@ use std::mem;
 use fil_protocol::{Head, Hello, ProtocolError, ServerFrame, Welcome};
 
 use super::input::{Actor, ConnectionId};
-use super::{Node, PULLS_PER_STEP, Pull, lineage, refusal};
+use super::{Node, PULLS_PER_STEP, lineage, refusal};
 use crate::history::ReadError;
 use crate::hub::{Hub, Subscription};
-use crate::pull;
+use crate::pull::{self, Pull};
 use crate::store::{Reader, StoreError};
 
 impl Node {
@@ -76,7 +76,7 @@ impl Node {
             let frame = snapshot
                 .organisation(actor.organisation)
                 .map_err(ReadError::from)
-                .and_then(|reader| pull::answer(reader.as_ref(), &actor, pull.request, pull.stream, pull.after))
+                .and_then(|reader| pull::answer(reader.as_ref(), &actor, pull))
                 .unwrap_or_else(|error| ServerFrame::Error { request: Some(pull.request), error: told(error) });
             hub.reply(connection, &frame);
             left -= 1;

@@ -12,9 +12,9 @@ use fil_protocol::{
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{answer, window};
+use super::{Pull, answer, window};
 use crate::history::visible;
-use crate::store::{Membership, OrganisationReader};
+use crate::store::{AccountRow, Membership, OrganisationReader};
 use crate::testing::{
     ADA, BEN, EVE, House, account, actor, add, create_group, delete, edit, fill_with_conversations, group, remove,
     rename, send,
@@ -150,9 +150,14 @@ fn apply(house: &mut House, authors: &mut Vec<u8>, step: &Step) {
     }
 }
 
-fn window_of_ada(organisation: &dyn OrganisationReader, after: Option<Seq>) -> Window {
+fn window_of_ada(organisation: &dyn OrganisationReader, after: Option<Seq>, items_max: usize) -> Window {
     let (row, member) = visible(organisation, &actor(ADA), group(1)).unwrap();
-    window(organisation, row, &member, after).unwrap()
+    window(organisation, row, &member, after, items_max).unwrap()
+}
+
+/// A pull as it comes from a client that does not say how large a window should be.
+fn pull(stream: Stream, after: Option<Seq>) -> Pull {
+    Pull { request: 1, stream, after, items_max: None }
 }
 
 fn all_items(organisation: &dyn OrganisationReader) -> BTreeMap<Seq, Item> {
@@ -169,10 +174,12 @@ fn check_unread(organisation: &dyn OrganisationReader) {
         let recount = items.values().filter(alive).count() as u64;
         let deleted = organisation.count_deleted_after(group(1), member.read.seq).unwrap();
         assert_eq!(unread(row.head, member.read, deleted), recount);
-        let window = window(organisation, row.clone(), &member, None).unwrap();
-        let gone = |item: &&Item| matches!(item.body, ItemBody::Deleted { .. }) && item.seq > member.read.seq;
-        let deleted = window.deleted.len() + window.items.iter().filter(gone).count();
-        assert_eq!(unread(row.head, member.read, deleted as u64), recount);
+        for items_max in [1, 12, WINDOW_ITEMS] {
+            let window = window(organisation, row.clone(), &member, None, items_max).unwrap();
+            let gone = |item: &&Item| matches!(item.body, ItemBody::Deleted { .. }) && item.seq > member.read.seq;
+            let deleted = window.deleted.len() + window.items.iter().filter(gone).count();
+            assert_eq!(unread(row.head, member.read, deleted as u64), recount);
+        }
     }
 }
 
@@ -183,6 +190,7 @@ proptest! {
     fn events_after_a_window_lead_to_the_later_window(
         steps in prop::collection::vec(step(), 1..200),
         split in any::<Index>(),
+        sizes in (1..=WINDOW_ITEMS, 1..=WINDOW_ITEMS),
     ) {
         let mut house = House::new();
         let mut authors = Vec::new();
@@ -191,20 +199,22 @@ proptest! {
         for step in &steps[..split] {
             apply(&mut house, &mut authors, step);
         }
-        let (early, known) = house.read(|organisation| (window_of_ada(organisation, None), all_items(organisation)));
+        let (early, known) = house.read(|organisation| (window_of_ada(organisation, None, sizes.0), all_items(organisation)));
         for step in &steps[split..] {
             apply(&mut house, &mut authors, step);
             house.read(check_unread);
         }
         house.read(|organisation| {
-            let frame = answer(organisation, &actor(ADA), 1, Stream::Conversation(group(1)), Some(early.as_of.seq)).unwrap();
+            let frame = answer(organisation, &actor(ADA), pull(Stream::Conversation(group(1)), Some(early.as_of.seq))).unwrap();
             let ServerFrame::Events { events, .. } = frame else { panic!("few enough for events") };
             let mut fold = Fold::new(&early);
             for event in &events {
                 fold.apply(event);
             }
-            let late = window_of_ada(organisation, Some(early.as_of.seq));
-            assert_eq!(fold.from(late.from), Fold::new(&late));
+            let late = window_of_ada(organisation, Some(early.as_of.seq), sizes.1);
+            // The earlier window may begin later than this one: then what it left out is missing in the fold, too.
+            let from = late.from.max(early.from);
+            assert_eq!(fold.from(from), Fold::new(&late).from(from));
 
             // A client that knew every item at S, and took the window instead, knows every item at T that it can show.
             let mut merged = known;
@@ -215,7 +225,7 @@ proptest! {
             for (seq, item) in merged {
                 assert_eq!(Some(&item), now.get(&seq));
             }
-            assert!(late.items.len() <= WINDOW_ITEMS && !late.reset);
+            assert!(late.items.len() <= sizes.1 && !late.reset);
 
             let log = organisation.events_after(group(1), Seq::ZERO, 10_000, usize::MAX).unwrap().unwrap();
             let numbers: Vec<_> = log.iter().map(|event| event.seq.0).collect();
@@ -223,6 +233,75 @@ proptest! {
             assert!(log.is_sorted_by_key(|event| event.at_ms));
         });
     }
+}
+
+/// Who says how large a window should be gets one as soon as it is cheaper than the events, and no larger than that; who
+/// does not is answered as before. Where a window had to name hundreds of members, events are cheaper for longer.
+#[test]
+fn a_window_is_as_small_as_it_was_asked_for() {
+    const MESSAGES: u64 = 300;
+    let mut house = House::new();
+    let g = group(1);
+    house.apply(ADA, &create_group(1, "Crew", &[BEN]));
+    house.write(|organisation| {
+        for number in 1..=MESSAGES {
+            let message = fil_protocol::MessageId::from_parts(number, &[0; 10]);
+            let command = fil_protocol::Command::SendMessage {
+                conversation: g,
+                message,
+                text: "x".to_owned(),
+                composed_at_ms: 1,
+            };
+            crate::relay::apply(organisation, &actor(ADA), &command, 1).unwrap();
+        }
+        let old = fil_protocol::Command::EditMessage {
+            conversation: g,
+            message: fil_protocol::MessageId::from_parts(2, &[0; 10]),
+            text: "changed".to_owned(),
+        };
+        crate::relay::apply(organisation, &actor(ADA), &old, 1).unwrap();
+    });
+    let head = MESSAGES + 2;
+    let shape = |house: &House, missing: Option<u64>, items_max: Option<u32>| {
+        let after = missing.map(|missing| Seq(head - missing));
+        let pull = Pull { request: 1, stream: Stream::Conversation(g), after, items_max };
+        match house.read(|organisation| answer(organisation, &actor(BEN), pull).unwrap()) {
+            ServerFrame::Events { events, .. } => format!("{} events", events.len()),
+            ServerFrame::Window { window, .. } => {
+                assert_eq!(window.items.first().map(|item| item.seq), Some(window.from));
+                assert_eq!(window.as_of.seq, Seq(head));
+                format!("{} items, {} changed, reset {}", window.items.len(), window.changed.len(), window.reset)
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let check = |house: &House, missing, items_max, expected: &str| {
+        assert_eq!(shape(house, missing, items_max), expected, "{missing:?} missing, {items_max:?} items");
+    };
+    check(&house, Some(300), None, "300 events");
+    check(&house, Some(100), Some(12), "100 events");
+    check(&house, Some(101), Some(12), "12 items, 1 changed, reset false");
+    check(&house, Some(101), Some(50), "50 items, 1 changed, reset false");
+    // The message that was changed lies in what is missing: it comes as history, when it is asked for.
+    check(&house, Some(300), Some(12), "12 items, 0 changed, reset false");
+    check(&house, Some(101), Some(0), "1 items, 1 changed, reset false");
+    check(&house, Some(101), Some(u32::MAX), "50 items, 1 changed, reset false");
+    check(&house, None, Some(12), "12 items, 0 changed, reset true");
+    check(&house, None, None, "50 items, 0 changed, reset true");
+    house.write(|organisation| {
+        for number in 0..298 {
+            let account = AccountId::from_parts(1_000 + number, &[7; 10]);
+            let handle = format!("m{number}");
+            let profile = fil_protocol::Profile { account, handle, name: "Somebody".to_owned() };
+            let row = AccountRow { profile, password_hash: None, created_at_ms: 1, disabled_at_ms: None };
+            organisation.create_account(&row).unwrap();
+            let at = Position { seq: Seq(1), sent: 0 };
+            let membership = Membership { conversation: g, account, member: true, role: Role::Member, at };
+            organisation.set_membership(membership).unwrap();
+        }
+    });
+    check(&house, Some(162), Some(12), "162 events");
+    check(&house, Some(163), Some(12), "12 items, 1 changed, reset false");
 }
 
 /// Too many changed items are not listed: the client drops what is older.
@@ -249,11 +328,11 @@ fn a_window_with_too_many_changes_is_a_reset() {
         for number in 0..WINDOW_CHANGED_MAX as u64 {
             crate::relay::apply(organisation, &actor(ADA), &command(number, "two", true), 1).unwrap();
         }
-        let window = window_of_ada(organisation, Some(before));
+        let window = window_of_ada(organisation, Some(before), WINDOW_ITEMS);
         assert_eq!((window.changed.len(), window.reset), (WINDOW_CHANGED_MAX, false));
         let last = command(WINDOW_CHANGED_MAX as u64, "two", true);
         crate::relay::apply(organisation, &actor(ADA), &last, 1).unwrap();
-        let window = window_of_ada(organisation, Some(before));
+        let window = window_of_ada(organisation, Some(before), WINDOW_ITEMS);
         assert_eq!((window.changed.len(), window.reset), (0, true));
     });
 }
@@ -270,8 +349,8 @@ fn a_window_is_bounded_in_bytes() {
         house.apply(ADA, &send(g, number, &format!("{text}x")));
     }
     let head = house.read(|organisation| organisation.conversation(g).unwrap().unwrap().head.seq);
-    let frame =
-        house.read(|organisation| answer(organisation, &actor(BEN), 1, Stream::Conversation(g), Some(Seq(1))).unwrap());
+    let frame = house
+        .read(|organisation| answer(organisation, &actor(BEN), pull(Stream::Conversation(g), Some(Seq(1)))).unwrap());
     assert!(frame.encode().len() < PULL_BYTES_MAX + 4_096);
     let ServerFrame::Window { window, .. } = frame else { panic!("too many bytes for events") };
     let numbers: Vec<_> = window.items.iter().map(|item| item.seq.0).collect();
@@ -280,7 +359,7 @@ fn a_window_is_bounded_in_bytes() {
     for number in 1..=10 {
         house.apply(ADA, &edit(g, number, &format!("{text}y")));
     }
-    let window = house.read(|organisation| window_of_ada(organisation, Some(head)));
+    let window = house.read(|organisation| window_of_ada(organisation, Some(head), WINDOW_ITEMS));
     assert_eq!((window.changed.len(), window.reset), (0, true));
 }
 
@@ -294,18 +373,18 @@ fn an_answer_about_the_account_is_bounded() {
     use crate::hub::connection::{BACKLOG_BYTES_MAX, PULLS_WAIT_BYTES};
     let mut house = House::new();
     fill_with_conversations(&mut house, BEN, CONVERSATIONS_MAX);
-    let pull = |house: &House, after: Option<u64>| -> AccountChanges {
-        let frame =
-            house.read(|organisation| answer(organisation, &actor(BEN), 1, Stream::Account, after.map(Seq)).unwrap());
+    let pulled = |house: &House, after: Option<u64>| -> AccountChanges {
+        let frame = house
+            .read(|organisation| answer(organisation, &actor(BEN), pull(Stream::Account, after.map(Seq))).unwrap());
         assert!(((frame.encode().len() as u64) + PULLS_WAIT_BYTES) < BACKLOG_BYTES_MAX / 2);
         let ServerFrame::Account(changes) = frame else { panic!("{frame:?}") };
         changes
     };
     let shape = |changes: AccountChanges| (changes.after, changes.rev, changes.full, changes.entries.len());
     let (rev, few) = (CONVERSATIONS_MAX as u64, PULL_ENTRIES_MAX as u64);
-    assert_eq!(shape(pull(&house, None)), (0, rev, true, CONVERSATIONS_MAX));
-    assert_eq!(shape(pull(&house, Some(rev - few))), (rev - few, rev, false, PULL_ENTRIES_MAX));
-    assert_eq!(shape(pull(&house, Some(rev - few - 1))), (0, rev, true, CONVERSATIONS_MAX));
+    assert_eq!(shape(pulled(&house, None)), (0, rev, true, CONVERSATIONS_MAX));
+    assert_eq!(shape(pulled(&house, Some(rev - few))), (rev - few, rev, false, PULL_ENTRIES_MAX));
+    assert_eq!(shape(pulled(&house, Some(rev - few - 1))), (0, rev, true, CONVERSATIONS_MAX));
     // What was left is news after a cursor, and nothing in the whole.
     house.write(|organisation| {
         for entry in organisation.entries(account(BEN)).unwrap() {
@@ -315,6 +394,6 @@ fn an_answer_about_the_account_is_bounded() {
             organisation.set_membership(left).unwrap();
         }
     });
-    assert_eq!(shape(pull(&house, Some(2 * rev - 3))), (2 * rev - 3, 2 * rev, false, 3));
-    assert_eq!(shape(pull(&house, Some(rev))), (0, 2 * rev, true, 0));
+    assert_eq!(shape(pulled(&house, Some(2 * rev - 3))), (2 * rev - 3, 2 * rev, false, 3));
+    assert_eq!(shape(pulled(&house, Some(rev))), (0, 2 * rev, true, 0));
 }

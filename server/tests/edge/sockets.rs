@@ -32,7 +32,13 @@ async fn what_one_writes_the_other_sees_over_sockets_and_over_http() {
     assert_eq!(his.until(text_of).await, "over the socket");
     assert_eq!(ada.say(conversation, "over http").await, seq.0 + 1);
     assert_eq!(his.until(text_of).await, "over http");
-    his.send(&ClientFrame::Pull { request: 7, stream: Stream::Conversation(conversation), after: Some(Seq(0)) }).await;
+    his.send(&ClientFrame::Pull {
+        request: 7,
+        stream: Stream::Conversation(conversation),
+        after: Some(Seq(0)),
+        items_max: None,
+    })
+    .await;
     let events = his.until(|frame| match frame {
         ServerFrame::Events { request: 7, events, .. } => Some(events.len()),
         _ => None,

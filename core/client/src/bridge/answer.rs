@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::ask::Asked;
 use super::turns::{Turn, Turns};
-use super::types::{Failure, FailureKind, Older, Response};
+use super::types::{Connection, Failure, FailureKind, Older, Response};
 use super::{Options, TokenChoice};
 use crate::account::{Account, Shared};
 use crate::driver::{Answer, Event};
@@ -25,6 +25,9 @@ use crate::views::{Stretch, View, person};
 const HITS_MAX: usize = 50;
 /// How long the server may take to name people before those known here are answered.
 const PEOPLE_MAX: Duration = Duration::from_secs(3);
+/// How long opening a timeline may wait for the server, if its first unread message is not here. After that it opens at
+/// what is here, as it does offline.
+const UNREAD_MAX: Duration = Duration::from_millis(300);
 /// How often a page of history is asked for again because the server that answered was behind.
 const HISTORY_ATTEMPTS: usize = 3;
 
@@ -157,7 +160,38 @@ impl Core {
             self.fetch_history(&account, id, seq).await?;
             timeline = look().await?;
         }
+        if matches!(stretch, Stretch::Opening { .. })
+            && timeline.first_unread.is_some_and(|first| first < timeline.from)
+            && self.reach_unread(id).await?
+        {
+            timeline = look().await?;
+        }
         Ok(Response::Timeline { timeline })
+    }
+
+    /// Fetches what is missing between the newest messages and the first unread one, so that a timeline opens where the
+    /// person left off. It is the only time that a screen waits for the network, so not for long, and not without a
+    /// connection. Answers whether anything came.
+    async fn reach_unread(&self, id: ConversationId) -> Result<bool, Failure> {
+        let account = self.shared.account()?;
+        if !matches!(account.status().connection, Connection::Syncing | Connection::Live) {
+            return Ok(false);
+        }
+        let below = async || self.view(move |view| view.unread_below(id)).await;
+        let Some(begins) = below().await? else { return Ok(false) };
+        let fetch = async {
+            let mut before = begins;
+            loop {
+                self.fetch_history(&account, id, before).await?;
+                match below().await? {
+                    Some(begins) if begins < before => before = begins,
+                    _ => return Ok::<(), Failure>(()),
+                }
+            }
+        };
+        // What came until it failed or took too long stays.
+        let _ = timeout(UNREAD_MAX, fetch).await;
+        Ok(true)
     }
 
     /// Fetches the items before a number. A page that is older than what is kept here is asked for again, since its

@@ -230,7 +230,7 @@ pub struct Timeline {
     /// The newest number, to mark as read; 0 if there is nothing yet.
     #[ts(type = "number")]
     pub head: u64,
-    /// The first message that is not read; none if all are.
+    /// The first message that is not read; none if all are. Where it is not kept here, the lowest number that it may have.
     #[ts(type = "number | null")]
     pub first_unread: Option<u64>,
     /// How many are not read.

@@ -162,6 +162,11 @@ impl State {
         }
     }
 
+    /// Ada has read this far, on another device.
+    pub(crate) fn read_to(&mut self, conversation: ConversationId, seq: u64) {
+        self.read.insert(conversation, Position { seq: Seq(seq), sent: seq - 1 });
+    }
+
     /// Sends every socket a text that need not be a frame.
     pub(crate) fn push_text(&mut self, text: &str) {
         self.sockets.retain(|socket| socket.send(Some(text.to_owned())).is_ok());
@@ -369,7 +374,7 @@ impl State {
                     entries,
                 }))
             }
-            ClientFrame::Pull { request, stream: Stream::Conversation(conversation), after } => {
+            ClientFrame::Pull { request, stream: Stream::Conversation(conversation), after, .. } => {
                 Some(self.pull(request, conversation, after))
             }
             ClientFrame::Read { conversation, seq } => {

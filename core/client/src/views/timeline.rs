@@ -3,6 +3,9 @@
 //! Numbers have no gap and the cache knows which ranges it keeps whole, so a stretch never hides that something is
 //! missing in the middle: it begins at the lowest number of one kept range and ends at the end, or before what is
 //! already on screen.
+//!
+//! Who was away long has the newest messages here and those that were read before, and nothing between them. Then it is not
+//! known which message is the first unread one, but which number it has at least: see [`View::first_unread`].
 
 use fil_protocol::{Action, ConversationId, ConversationKind, Item, MembershipChange, MessageId, Role, Seq, can};
 
@@ -41,7 +44,7 @@ impl View<'_> {
         let unread = conversation.unread(self.db)?;
         let first_unread = match unread {
             0 => None,
-            _ => read::item::first_message_after(self.db, self.me(), id, read_seq)?,
+            _ => self.first_unread(id, read_seq, head)?,
         };
         let (low, high) = match stretch {
             Stretch::Opening { limit } => (self.opening(id, head, first_unread, limit)?, head),
@@ -63,6 +66,32 @@ impl View<'_> {
             first_unread: first_unread.map(|seq| seq.0),
             unread,
         }))
+    }
+
+    /// Where the newest stretch that is kept begins, if the first unread message lies below it and is not too far away to
+    /// begin there: what a timeline needs from the server to open at that message.
+    pub(crate) fn unread_below(&self, id: ConversationId) -> rusqlite::Result<Option<Seq>> {
+        let Some(conversation) = read::conversation::one(self.db, self.me(), id)? else { return Ok(None) };
+        let head = conversation.head.seq;
+        let unread = conversation.unread(self.db)?;
+        if unread == 0 || unread >= u64::from(ITEMS_MAX) {
+            return Ok(None);
+        }
+        let read_seq = conversation.read_position(self.db)?.seq;
+        let kept = self.newest_range(id, head)?;
+        Ok(self.first_unread(id, read_seq, head)?.filter(|first| *first < kept).map(|_| kept))
+    }
+
+    /// The first message that is not read. If some of those that follow the read position are not kept here, it may be one
+    /// of them: then the lowest number that it may have.
+    fn first_unread(&self, id: ConversationId, read_seq: Seq, head: Seq) -> rusqlite::Result<Option<Seq>> {
+        let first = read::item::first_message_after(self.db, self.me(), id, read_seq)?;
+        let kept_to = range::around(self.db, id, read_seq.next())?.map_or(read_seq, |(_, high)| high);
+        Ok(match first {
+            Some(first) if first <= kept_to => Some(first),
+            _ if kept_to >= head => None,
+            _ => Some(kept_to.next()),
+        })
     }
 
     /// The beginning of the range that the newest item is in; after everything if nothing is kept.

@@ -28,12 +28,13 @@ fn sent(frame: &ClientFrame) -> String {
         ClientFrame::Command { no, command: RawCommand::Known(command) } => format!("{no}: {}", commanded(command)),
         ClientFrame::Command { no, .. } => format!("{no}: unknown"),
         ClientFrame::Acknowledge { no } => format!("acknowledge {no}"),
-        ClientFrame::Pull { request, stream, after } => {
+        ClientFrame::Pull { request, stream, after, items_max } => {
             let stream = match stream {
                 Stream::Account => "account".into(),
                 Stream::Conversation(id) => place(*id),
             };
-            format!("pull {request} {stream} after {}", after.map_or("nothing".into(), |seq| seq.to_string()))
+            let window = items_max.map_or(String::new(), |items| format!(", window of {items}"));
+            format!("pull {request} {stream} after {}{window}", after.map_or("nothing".into(), |seq| seq.to_string()))
         }
         ClientFrame::Read { conversation, seq } => format!("read {} {seq}", place(*conversation)),
         ClientFrame::Renew { .. } => "renew".into(),

@@ -80,7 +80,7 @@ fn pulls_wait_for_the_socket() {
     stage.hear(2);
     stage.reading = false;
     let stream = Stream::Conversation(d);
-    let pull = |request| frame(2, ClientFrame::Pull { request, stream, after: Some(Seq(1)) });
+    let pull = |request| frame(2, ClientFrame::Pull { request, stream, after: Some(Seq(1)), items_max: None });
     stage.step((0..20).map(pull).collect());
     let mut answered = Vec::new();
     for _ in 0..40 {
@@ -104,7 +104,7 @@ fn pulls_wait_for_the_socket() {
 #[test]
 fn waiting_pulls_have_a_bound() {
     let mut stage = stage_with_backlog(HEADS_ONLY_BYTES);
-    let pull = |request| frame(2, ClientFrame::Pull { request, stream: Stream::Account, after: None });
+    let pull = |request| frame(2, ClientFrame::Pull { request, stream: Stream::Account, after: None, items_max: None });
     stage.step((0..=PULLS_WAITING_MAX as u64).map(pull).collect());
     assert_eq!(script(&stage.hear(2)), [format!("error RateLimited to {PULLS_WAITING_MAX}")]);
     assert!(stage.closed.is_empty());
@@ -121,7 +121,9 @@ fn a_step_answers_a_few_pulls_of_each_in_turn() {
         stage.hear(connection);
     }
     let stream = Stream::Conversation(direct(ADA, BEN));
-    let pull = |connection, request| frame(connection, ClientFrame::Pull { request, stream, after: Some(Seq(0)) });
+    let pull = |connection, request| {
+        frame(connection, ClientFrame::Pull { request, stream, after: Some(Seq(0)), items_max: None })
+    };
     let mut inputs: Vec<_> = (0..20).map(|request| pull(1, request)).collect();
     inputs.extend((0..3).map(|request| pull(2, request)));
     stage.step(inputs);

@@ -142,7 +142,7 @@ impl Stage {
     pub(super) fn pull(&mut self, connection: u64, stream: Stream, after: Option<u64>) -> ServerFrame {
         self.hear(connection);
         let after = after.map(Seq);
-        self.step(vec![frame(connection, ClientFrame::Pull { request: 7, stream, after })]);
+        self.step(vec![frame(connection, ClientFrame::Pull { request: 7, stream, after, items_max: None })]);
         let mut heard = self.hear(connection);
         assert_eq!(heard.len(), 1, "{heard:?}");
         heard.remove(0)

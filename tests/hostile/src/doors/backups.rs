@@ -155,13 +155,11 @@ fn read_everything(database: &Path) {
             for (conversation, _) in organisation.conversations_of(actor.account).unwrap_or_default() {
                 let id = conversation.record.conversation;
                 for after in [None, Some(fil_protocol::Seq(1))] {
-                    let _ = fil_server::pull::answer(
-                        &*organisation,
-                        &actor,
-                        1,
-                        fil_protocol::Stream::Conversation(id),
-                        after,
-                    );
+                    let stream = fil_protocol::Stream::Conversation(id);
+                    for items_max in [None, Some(1)] {
+                        let pull = fil_server::pull::Pull { request: 1, stream, after, items_max };
+                        let _ = fil_server::pull::answer(&*organisation, &actor, pull);
+                    }
                 }
                 let _ = fil_server::history::search(&*organisation, &actor, "bonjour", Some(id), None, 50);
             }
@@ -201,8 +199,13 @@ fn serve(database: &Path) {
     let commands = (1..).zip(commands);
     let mut frames = vec![
         ClientFrame::Hello(hello),
-        ClientFrame::Pull { request: 1, stream: Stream::Account, after: None },
-        ClientFrame::Pull { request: 2, stream: Stream::Conversation(conversation), after: Some(Seq(0)) },
+        ClientFrame::Pull { request: 1, stream: Stream::Account, after: None, items_max: None },
+        ClientFrame::Pull {
+            request: 2,
+            stream: Stream::Conversation(conversation),
+            after: Some(Seq(0)),
+            items_max: Some(1),
+        },
         ClientFrame::Read { conversation, seq: Seq(9) },
     ];
     frames.extend(commands.map(|(no, command)| ClientFrame::Command { no, command: RawCommand::Known(command) }));

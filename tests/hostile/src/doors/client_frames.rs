@@ -147,7 +147,7 @@ impl World {
     /// or has been shown out of the conversation.
     fn check_log(&mut self) {
         let pull = |request, after| {
-            let frame = ClientFrame::Pull { request, stream: Stream::Conversation(group()), after };
+            let frame = ClientFrame::Pull { request, stream: Stream::Conversation(group()), after, items_max: None };
             Input::Frame { connection: self.neighbour, frame }
         };
         let mut inputs = vec![pull(1, None), pull(2, Some(Seq(0)))];

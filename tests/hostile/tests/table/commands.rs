@@ -199,7 +199,9 @@ async fn every_frame_finds_nothing_by_an_id_that_is_not_the_senders() {
     for whose in WHOSE {
         let id = conversation(&stage, whose);
         for after in [None, Some(Seq(0)), Some(Seq(1))] {
-            socket.send(&ClientFrame::Pull { request: 7, stream: Stream::Conversation(id), after }).await;
+            socket
+                .send(&ClientFrame::Pull { request: 7, stream: Stream::Conversation(id), after, items_max: None })
+                .await;
             let ServerFrame::Error { request: Some(7), error } = socket.frame().await else {
                 panic!("{whose:?} is not refused")
             };

@@ -137,7 +137,9 @@ async fn drown(flood: Flood, mut socket: Socket, group: ConversationId, progress
             Flood::Pings => ClientFrame::Ping,
             Flood::ControlPings => return Message::Ping(vec![7; 125].into()),
             Flood::ControlPongs => return Message::Pong(vec![7; 125].into()),
-            Flood::Pulls => ClientFrame::Pull { request: no, stream: Stream::Conversation(group), after: None },
+            Flood::Pulls => {
+                ClientFrame::Pull { request: no, stream: Stream::Conversation(group), after: None, items_max: None }
+            }
             Flood::Reads => ClientFrame::Read { conversation: group, seq: Seq(no) },
             Flood::Messages => command(&large),
             Flood::Rejections => command(""),

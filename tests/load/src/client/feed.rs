@@ -66,7 +66,8 @@ impl Feed {
         let mut asked = VecDeque::new();
         self.frame(session, &welcome, &mut fed, &mut asked)?;
         while let Some(frame) = asked.pop_front() {
-            let ClientFrame::Pull { request, stream, after } = frame else { continue };
+            // However many items it would have in a window: what is measured here is applying events.
+            let ClientFrame::Pull { request, stream, after, .. } = frame else { continue };
             let answer = self.answer(request, stream, after, up_to);
             if let ServerFrame::Events { events, .. } = &answer {
                 fed.events += events.len() as u64;

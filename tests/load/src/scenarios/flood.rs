@@ -56,7 +56,12 @@ impl Kind {
     fn frame(self, device: u32, no: u64, all: u64, conversation: ConversationId) -> ClientFrame {
         match self {
             Self::Pings => ClientFrame::Ping,
-            Self::Pulls => ClientFrame::Pull { request: no, stream: Stream::Conversation(conversation), after: None },
+            Self::Pulls => ClientFrame::Pull {
+                request: no,
+                stream: Stream::Conversation(conversation),
+                after: None,
+                items_max: None,
+            },
             Self::Messages => {
                 let (message, text) = (message_id(device, all), text::of(all, text::BYTES));
                 let command = Command::SendMessage { conversation, message, text, composed_at_ms: now_ms() };

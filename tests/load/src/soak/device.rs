@@ -288,7 +288,9 @@ impl Device {
                 self.horizon = welcome.horizon;
                 if welcome.account_rev > self.account_rev {
                     let after = Some(Seq(self.account_rev));
-                    session.wire.queue(&ClientFrame::Pull { request: 0, stream: Stream::Account, after }.encode());
+                    session.wire.queue(
+                        &ClientFrame::Pull { request: 0, stream: Stream::Account, after, items_max: None }.encode(),
+                    );
                 }
                 self.look_at(session, &welcome.heads);
             }
@@ -348,7 +350,9 @@ impl Device {
             self.pulling = true;
             self.shared.counts.borrow_mut().pulls += 1;
             let stream = Stream::Conversation(self.habits.conversation);
-            session.wire.queue(&ClientFrame::Pull { request: 1, stream, after: Some(Seq(self.cursor)) }.encode());
+            session.wire.queue(
+                &ClientFrame::Pull { request: 1, stream, after: Some(Seq(self.cursor)), items_max: None }.encode(),
+            );
         }
     }
 }

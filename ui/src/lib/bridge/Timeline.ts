@@ -27,7 +27,7 @@ older: Older,
  */
 head: number, 
 /**
- * The first message that is not read; none if all are.
+ * The first message that is not read; none if all are. Where it is not kept here, the lowest number that it may have.
  */
 first_unread: number | null, 
 /**

@@ -136,7 +136,9 @@ async fn older_items_come_from_the_server_once_and_are_then_kept() {
     for number in 1..=120 {
         conversation = Some(stage.server.write("ben", &format!("m{number}")));
     }
-    let conversation = conversation.unwrap().to_string();
+    let conversation = conversation.unwrap();
+    stage.server.state().read_to(conversation, 71);
+    let conversation = conversation.to_string();
     let mut stage = stage;
     stage.ask(stage.sign_in(PASSWORD)).await;
     stage.until_connection(Connection::Live).await;
@@ -157,6 +159,46 @@ async fn older_items_come_from_the_server_once_and_are_then_kept() {
     assert_eq!(asked(&stage.server.state()), 2);
     assert_eq!(read(&stage, TimelineRange::Before { seq: 72, limit: 40 }).await, (32, 40, Older::Kept));
     assert_eq!(asked(&stage.server.state()), 2);
+}
+
+/// More is unread than the window brought. The timeline opens at the first unread message all the same, since what is
+/// missing is fetched before it is answered; without a server it opens at its end, at once.
+#[tokio::test]
+async fn a_timeline_opens_at_the_first_unread_message_although_that_is_not_here() {
+    let mut stage = Stage::new().await;
+    let mut conversation = None;
+    for number in 1..=300 {
+        conversation = Some(stage.server.write("ben", &format!("m{number}")));
+    }
+    let conversation = conversation.unwrap();
+    stage.server.state().read_to(conversation, 101);
+    stage.ask(stage.sign_in(PASSWORD)).await;
+    stage.until_connection(Connection::Live).await;
+    let range = TimelineRange::Opening { limit: 60 };
+    let opening = Request::Timeline { conversation: conversation.to_string(), range };
+    let shape = |response: Response| match response {
+        Response::Timeline { timeline } => (timeline.from, timeline.first_unread, timeline.unread),
+        other => panic!("{other:?}"),
+    };
+    stage.server.state().failing = Some(Answer::html(503, "<html>"));
+    assert_eq!(shape(stage.ask(opening.clone()).await), (252, Some(102), 200));
+    stage.server.state().failing = None;
+    // On a busy machine one opening may end before everything came; each goes on where the one before ended.
+    let mut openings = 0;
+    let opened = loop {
+        let opened = shape(stage.ask(opening.clone()).await);
+        openings += 1;
+        if opened.0 <= 102 || openings == 10 {
+            break opened;
+        }
+    };
+    assert_eq!(opened, (102, Some(102), 200));
+    let asked = |state: &crate::fake::server::State| {
+        state.requests.iter().filter(|request| request.contains("/messages?")).count()
+    };
+    let asked_then = asked(&stage.server.state());
+    assert_eq!(shape(stage.ask(opening).await), (102, Some(102), 200));
+    assert_eq!(asked(&stage.server.state()), asked_then, "what is here is not asked for again");
 }
 
 #[tokio::test]

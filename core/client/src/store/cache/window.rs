@@ -41,10 +41,12 @@ pub(crate) fn merge(db: &Connection, id: ConversationId, before: Seq, page: &His
     if page.as_of < cursor {
         return Ok(false);
     }
-    for item in &page.items {
+    // What lies beyond the cursor comes as events, or with a window, which does not repeat what changed there.
+    let last = before.previous().min(cursor);
+    for item in page.items.iter().filter(|item| item.seq <= last) {
         item::put(db, id, item)?;
     }
-    range::add(db, id, page.from, before.previous())?;
+    range::add(db, id, page.from, last)?;
     conversation::summarise(db, id)?;
     Ok(true)
 }

@@ -95,8 +95,33 @@ fn an_opening_begins_a_little_before_the_first_unread_message() {
     check(145, 20, 131, Some(146), 5);
     check(120, 20, 111, Some(121), 30);
     check(103, 20, 101, Some(104), 47);
-    // More is unread than is kept: the first that is here.
-    check(50, 20, 101, Some(101), 100);
+    // More is unread than is kept: the end, and the lowest number that the first of them may have.
+    check(50, 20, 131, Some(51), 100);
+}
+
+/// Three stretches of one conversation are kept, with holes between them. The line of what is new is never drawn at a
+/// message only because the ones before it are missing, and what is asked of the server is what it takes to open there.
+#[test]
+fn the_first_unread_message_is_not_looked_for_across_a_hole() {
+    let check = |read: u64, first_unread: Option<u64>, unread_below: Option<u64>| {
+        let mut stage = Stage::new();
+        stage.window(1, 2..=50);
+        stage.window(101, 101..=150);
+        stage.window(201, 201..=250);
+        stage.read_to(read);
+        let timeline = stage.opening();
+        assert_eq!((timeline.unread, timeline.first_unread), (250 - read, first_unread), "read up to {read}");
+        let below = stage.view(|view| view.unread_below(group()));
+        assert_eq!(below, unread_below.map(Seq), "read up to {read}");
+    };
+    check(250, None, None);
+    check(220, Some(221), None);
+    check(200, Some(201), None);
+    check(180, Some(181), Some(201));
+    check(150, Some(151), Some(201));
+    check(120, Some(121), Some(201));
+    check(70, Some(71), Some(201));
+    check(40, Some(41), Some(201));
 }
 
 #[test]
