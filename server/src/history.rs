@@ -57,11 +57,8 @@ pub fn search(
         .map(|text| text.parse().map(HitNumber))
         .transpose()
         .map_err(|_| ProtocolError::new(ErrorCode::Malformed, "`before` is what an earlier page gave as `next`"))?;
-    let Some(words) = fil_words::query(query) else {
-        return Ok(SearchPage { hits: Vec::new(), next: None });
-    };
     let hits_max = hits_max.clamp(1, PAGE_ITEMS_MAX);
-    let mut hits = organisation.search(actor.account, &words, conversation, before, hits_max + 1)?;
+    let mut hits = organisation.search(actor.account, query, conversation, before, hits_max + 1)?;
     let more = hits.len() > hits_max;
     hits.truncate(hits_max);
     let next = hits.last().filter(|_| more).map(|hit| hit.number.0.to_string());

@@ -48,17 +48,39 @@ pub fn index(text: &str) -> String {
 ///
 /// Every term is quoted and holds only letters and digits, so nothing that a person types is taken for an operator.
 pub fn query(text: &str) -> Option<String> {
-    let expression: Vec<String> = runs(text)
-        .into_iter()
-        .map(|run| match run.characters.as_slice() {
-            characters if run.unspaced && characters.len() > 1 => {
-                let pairs: Vec<String> = characters.windows(2).map(|pair| pair.iter().collect()).collect();
-                format!("\"{}\"", pairs.join(" "))
-            }
-            characters => format!("\"{}\" *", characters.iter().collect::<String>()),
-        })
-        .collect();
+    let expression: Vec<String> = sought(text).iter().map(Sought::expression).collect();
     if expression.is_empty() { None } else { Some(expression.join(" ")) }
+}
+
+/// One of the things that a text must have to be found. Words of the index hold only letters and digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// These words of the index, one after the other.
+    Phrase(String),
+    /// A word of the index that begins so.
+    Beginning(String),
+}
+
+impl Sought {
+    /// The FTS5 `MATCH` expression.
+    pub fn expression(&self) -> String {
+        match self {
+            Self::Phrase(words) => format!("\"{words}\""),
+            Self::Beginning(letters) => format!("\"{letters}\" *"),
+        }
+    }
+}
+
+/// What [`query`] asks for, piece by piece: a text is found if it has all of it.
+pub fn sought(text: &str) -> Vec<Sought> {
+    let sought = |run: Run| match run.characters.as_slice() {
+        characters if run.unspaced && characters.len() > 1 => {
+            let pairs: Vec<String> = characters.windows(2).map(|pair| pair.iter().collect()).collect();
+            Sought::Phrase(pairs.join(" "))
+        }
+        characters => Sought::Beginning(characters.iter().collect()),
+    };
+    runs(text).into_iter().map(sought).collect()
 }
 
 /// A wider expression, which finds everything that [`query`] finds and more: the words' first [`BEGINNING_CHARS`] letters

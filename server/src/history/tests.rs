@@ -1,7 +1,7 @@
 //! Pages, hits, members and unread counts as HTTP gives them, and what strangers are told.
 
 use fil_protocol::limits::{PAGE_ITEMS_MAX, QUERY_BYTES_MAX};
-use fil_protocol::{ErrorCode, Position, Seq};
+use fil_protocol::{Command, ConversationId, ErrorCode, ItemBody, MessageId, Position, Seq};
 
 use super::{ReadError, conversations, history, members, search};
 use crate::testing::{
@@ -105,4 +105,81 @@ fn unread_counts_what_is_left_after_the_read_position() {
     let listed = house.read(|organisation| conversations(organisation, &actor(ADA)).unwrap());
     let listed: Vec<_> = listed.iter().map(|row| (row.head.conversation, row.unread)).collect();
     assert_eq!(listed, [(d, 1), (group(1), 1)]);
+}
+
+/// Beginnings that many words have, in every message and in few; words that are the beginning of others; several at once;
+/// in one conversation; for somebody who is not in all. Page after page, all hits are those that looking at every message
+/// finds, newest first.
+#[test]
+fn every_page_of_a_search_is_what_looking_at_every_message_would_give() {
+    let mut house = House::new();
+    house.apply(ADA, &create_group(1, "Crew", &[BEN]));
+    house.apply(ADA, &create_group(2, "Others", &[]));
+    let text = |number: u64| {
+        let rare = if number % 10 == 0 { format!("rare{number}") } else { String::new() };
+        let one = ["one", "ones", "oneself", "Éone"][number as usize % 4];
+        let few = if number % 250 == 1 { "fewest" } else { "" };
+        format!("wide{number} {rare} {one} {few} 東京{number}")
+    };
+    let texts: Vec<(ConversationId, String)> =
+        (1..=600).map(|number| (group(if number % 3 == 0 { 2 } else { 1 }), text(number))).collect();
+    house.write(|organisation| {
+        for (number, (conversation, text)) in texts.iter().enumerate() {
+            let (conversation, text) = (*conversation, text.clone());
+            let message = MessageId::from_parts(number as u64, &[0; 10]);
+            let command = Command::SendMessage { conversation, message, text, composed_at_ms: 1 };
+            crate::relay::apply(organisation, &actor(ADA), &command, 1).unwrap();
+        }
+    });
+    let check = |who: u8, query: &str, within: Option<u8>, least: usize| {
+        let sees = |conversation| who == ADA || conversation == group(1);
+        let within = within.map(group);
+        let expected: Vec<&str> = texts
+            .iter()
+            .rev()
+            .filter(|(conversation, _)| sees(*conversation) && within.is_none_or(|only| only == *conversation))
+            .map(|(_, text)| text.as_str())
+            .filter(|text| fil_words::contains(text, query))
+            .collect();
+        assert!(expected.len() >= least, "{query} is in {} messages", expected.len());
+        let mut found: Vec<String> = Vec::new();
+        let mut before = None;
+        house.read(|organisation| {
+            loop {
+                let page = search(organisation, &actor(who), query, within, before.as_deref(), 50).unwrap();
+                found.extend(page.hits.into_iter().map(|hit| match hit.item.body {
+                    ItemBody::Message { text, .. } => text,
+                    other => panic!("{other:?}"),
+                }));
+                before = page.next;
+                if before.is_none() {
+                    break;
+                }
+            }
+        });
+        assert_eq!(found, expected, "{query} for {who} in {within:?}");
+    };
+    for (query, least) in [
+        ("wide", 400),
+        ("w", 400),
+        ("rare", 40),
+        ("one", 300),
+        ("ones", 200),
+        ("oneself", 100),
+        ("eone", 100),
+        ("wide rare", 40),
+        ("rare ones", 1),
+        ("one wide 東京", 300),
+        ("東", 400),
+        ("wide1 o", 1),
+        ("fewest w", 1),
+        ("wide600 rare600", 0),
+        ("nowhere", 0),
+        ("nowhere w", 0),
+        ("w nowhere", 0),
+    ] {
+        check(ADA, query, None, least);
+        check(BEN, query, None, 0);
+        check(ADA, query, Some(1), 0);
+    }
 }

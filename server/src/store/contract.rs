@@ -450,9 +450,8 @@ pub(super) fn search_follows_edits_deletions_and_membership(store: &mut dyn Stor
         writer.append_event(group(2), &text_event(9, "red in another group")).unwrap();
     });
     let found = |store: &mut dyn Store, who, query: &str, conversation: Option<u8>| -> Vec<u64> {
-        let words = fil_words::query(query).unwrap();
         write(store, 1, |writer| {
-            let hits = writer.search(account(who), &words, conversation.map(group), None, 10).unwrap();
+            let hits = writer.search(account(who), query, conversation.map(group), None, 10).unwrap();
             hits.into_iter().map(|hit| hit.item.seq.0).collect()
         })
     };
@@ -467,9 +466,8 @@ pub(super) fn search_follows_edits_deletions_and_membership(store: &mut dyn Stor
     assert_eq!(found(store, BEN, "\" OR * (", None).len(), 0);
     assert_eq!(found(store, BEN, "c01", None), [0; 0], "the scope is not part of the text");
     write(store, 1, |writer| {
-        let words = fil_words::query("red").unwrap();
-        let page = writer.search(account(ADA), &words, None, None, 2).unwrap();
-        let rest = writer.search(account(ADA), &words, None, Some(page[1].number), 2).unwrap();
+        let page = writer.search(account(ADA), "red", None, None, 2).unwrap();
+        let rest = writer.search(account(ADA), "red", None, Some(page[1].number), 2).unwrap();
         assert_eq!((page[0].item.seq, page[1].item.seq, rest[0].item.seq), (Seq(9), Seq(2), Seq(1)));
         writer.replace_item(group(1), &Item { rev: Seq(5), ..text_item(2, "a blue balloon") }).unwrap();
         writer.bury_message(group(1), &deleted_item(1, 6)).unwrap();

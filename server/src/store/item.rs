@@ -41,12 +41,12 @@ pub trait ReadItems {
     /// A message by its id, deleted or not.
     fn message(&self, conversation: ConversationId, message: MessageId) -> Result<Option<Item>, StoreError>;
 
-    /// Messages that contain all words of `words` (see `fil_words::query`) in conversations that the account is a
-    /// member of, newest first.
+    /// Messages that contain all words of a query (see `fil_words::query`) in conversations that the account is a member
+    /// of, newest first. None without a word.
     fn search(
         &self,
         account: AccountId,
-        words: &str,
+        query: &str,
         conversation: Option<ConversationId>,
         before: Option<HitNumber>,
         hits_max: usize,

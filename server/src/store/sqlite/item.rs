@@ -100,16 +100,24 @@ impl ReadItems for Organisation<'_> {
     fn search(
         &self,
         account: AccountId,
-        words: &str,
+        query: &str,
         conversation: Option<ConversationId>,
         before: Option<HitNumber>,
         hits_max: usize,
     ) -> Result<Vec<Hit>, StoreError> {
-        let scope = match conversation {
-            Some(conversation) => format!("\"c{}\"", conversation.0.simple()),
-            None => format!("\"o{}\"", self.number),
-        };
-        let matching = format!("scope : {scope} AND words : ({words})");
+        self.find(account, query, conversation, before, hits_max)
+    }
+}
+
+impl Organisation<'_> {
+    /// The newest messages that the index finds for an expression, in conversations that the account is a member of.
+    pub(super) fn matching(
+        &self,
+        account: AccountId,
+        matching: &str,
+        before: Option<HitNumber>,
+        hits_max: usize,
+    ) -> Result<Vec<Hit>, StoreError> {
         // CROSS JOIN keeps the order of the tables: the index of words leads, newest first.
         let mut statement = self.sql(
             "SELECT e.seq, e.rev, e.at_ms, e.author, e.item, e.body, e.document, e.conversation

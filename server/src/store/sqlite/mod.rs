@@ -26,6 +26,7 @@ mod member;
 mod migrations;
 mod organisation;
 mod rows;
+mod search;
 mod server;
 mod snapshot;
 mod transaction;
@@ -185,7 +186,7 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "cache_size", -32 * 1024)?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 * 1024 * 1024, |_| Ok(()))?;
-    Ok(())
+    search::prepare(connection)
 }
 
 #[cfg(test)]
