@@ -116,7 +116,7 @@ fn every_page_of_a_search_is_what_looking_at_every_message_would_give() {
     house.apply(ADA, &create_group(1, "Crew", &[BEN]));
     house.apply(ADA, &create_group(2, "Others", &[]));
     let text = |number: u64| {
-        let rare = if number % 10 == 0 { format!("rare{number}") } else { String::new() };
+        let rare = if number.is_multiple_of(10) { format!("rare{number}") } else { String::new() };
         let one = ["one", "ones", "oneself", "Éone"][number as usize % 4];
         let few = if number % 250 == 1 { "fewest" } else { "" };
         format!("wide{number} {rare} {one} {few} 東京{number}")
