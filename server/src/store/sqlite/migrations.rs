@@ -7,7 +7,7 @@
 use fil_protocol::Epoch;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::{account, conversation, device, event, idempotency, invite, item, member, server, verdict};
+use super::{account, conversation, device, event, idempotency, invite, item, member, server, verdict, words};
 use crate::store::StoreError;
 
 /// `Fil1`: marks the file as ours.
@@ -28,7 +28,7 @@ const VERSIONS: &[&[&str]] = &[
         idempotency::TABLES,
     ],
     &[item::MESSAGES_BY_TIME, device::REFRESH_SEEN],
-    &[event::WITH_ITEMS, verdict::IN_THE_DEVICE],
+    &[event::WITH_ITEMS, verdict::IN_THE_DEVICE, words::MERGED_BY_US],
 ];
 
 /// The version that this build writes.

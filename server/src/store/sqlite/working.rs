@@ -49,6 +49,8 @@ pub(super) struct Working {
     messages: RefCell<Layers<(Number, ConversationId, MessageId), Seq>>,
     /// By their order.
     words: RefCell<Layers<u64, WordsChange>>,
+    /// Texts whose words were written and not merged for yet.
+    unmerged: Cell<u64>,
     /// How much was put in order so far.
     appended: Cell<u64>,
     /// How many places there are to roll back to, and how many of them SQLite knows.
@@ -138,7 +140,9 @@ impl Working {
     pub(super) fn finish(&self, connection: &Connection) -> Result<(), StoreError> {
         self.write(connection)?;
         let changes = self.words.borrow_mut().take(0);
-        words::write(connection, changes.values())
+        words::write(connection, changes.values())?;
+        self.unmerged.set(words::merge(connection, self.unmerged.get() + changes.len() as u64)?);
+        Ok(())
     }
 
     /// Marks a place. SQLite hears of it when something is written after it.
