@@ -52,6 +52,8 @@ pub struct Oracle {
     verdicts: Verdicts,
     /// The history that the server is in.
     epoch: Option<Epoch>,
+    /// The history that ended with the last step: a hello whose evidence ends it is answered before that.
+    ended: Option<Epoch>,
     /// Every conversation that anybody ever asked for: one may be created and left by all within one commit.
     named: BTreeSet<Place>,
     /// Every text that a message had in the log.
@@ -78,6 +80,7 @@ impl Oracle {
             horizon: None,
             verdicts: Verdicts::default(),
             epoch: None,
+            ended: None,
             named: BTreeSet::new(),
             texts: BTreeMap::new(),
             deleted: BTreeSet::new(),
@@ -194,7 +197,8 @@ impl Oracle {
         let snapshot = reads.snapshot().map_err(text)?;
         // A new history makes every client read everything again, so it wants a restore as its reason.
         let epoch = snapshot.epoch().map_err(text)?;
-        self.epoch = Some(epoch);
+        let before = self.epoch.replace(epoch);
+        self.ended = before.filter(|before| *before != epoch);
         self.epochs.insert(epoch);
         if self.epochs.len() as u64 > 1 + self.restores {
             return Err(format!("{} histories after {} restores", self.epochs.len(), self.restores));

@@ -18,6 +18,8 @@ pub(super) struct Verdicts {
     given: BTreeMap<Number, Outcome>,
     /// Numbers that the server gave a verdict on, in any history.
     judged: BTreeSet<Number>,
+    /// Those of them that it rejected, in any history: the person was told, whatever came back later.
+    refused: BTreeSet<Number>,
     lines: BTreeMap<ConnectionId, Line>,
     /// The newest generation of each device that has arrived.
     newest: BTreeMap<usize, Generation>,
@@ -96,6 +98,9 @@ impl Verdicts {
         let (device, _, no) = number;
         let command = self.asked.get(&number).ok_or(format!("device {device} hears of {no}, which it never asked"))?;
         self.judged.insert(number);
+        if matches!(verdict.outcome, Outcome::Rejected { .. }) {
+            self.refused.insert(number);
+        }
         match self.given.insert(number, verdict.outcome.clone()) {
             Some(before) if before != verdict.outcome => {
                 Err(format!("{command:?} of device {device} was {before:?} and is {:?}", verdict.outcome))
@@ -112,10 +117,8 @@ impl Verdicts {
 
     /// Whether the server has rejected this device's command.
     pub(super) fn rejected(&self, device: usize, command: &Command) -> bool {
-        let mut of_device = self.given.iter().filter(|(number, _)| number.0 == device);
-        of_device.any(|(number, outcome)| {
-            matches!(outcome, Outcome::Rejected { .. }) && self.asked.get(number) == Some(command)
-        })
+        let mut of_device = self.refused.iter().filter(|number| number.0 == device);
+        of_device.any(|number| self.asked.get(number) == Some(command))
     }
 }
 
