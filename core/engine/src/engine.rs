@@ -219,7 +219,7 @@ impl Engine {
             epoch: self.sync.epoch(),
             horizon: self.sync.horizon(),
             account_rev: self.sync.account_rev(),
-            acknowledged: self.outbox.acknowledged(),
+            acknowledged: self.outbox.acknowledged_in(self.sync.epoch()),
         })));
     }
 

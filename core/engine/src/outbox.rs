@@ -137,9 +137,12 @@ impl Outbox {
         self.generation
     }
 
-    /// Verdicts up to this number are stored here, for `hello`.
-    pub fn acknowledged(&self) -> u64 {
-        self.acknowledged
+    /// Verdicts up to this number are stored here, for a `hello` that names this history. Those of another one are not:
+    /// where the journal was not offered yet, a restored server would hear of more than it has applied, and take its
+    /// database for an older copy.
+    pub fn acknowledged_in(&self, epoch: Option<Epoch>) -> u64 {
+        let another = epoch.is_some() && self.epoch.is_some() && self.epoch != epoch;
+        if self.journal_due || another { 0 } else { self.acknowledged }
     }
 
     /// How many commands wait.
@@ -224,7 +227,7 @@ impl Outbox {
     /// Whether the server has applied less than it has said before, under the same epoch: its database was put back to an
     /// older state by hand.
     pub fn is_ahead_of(&self, welcome: &Welcome) -> bool {
-        self.epoch == Some(welcome.epoch) && welcome.applied < self.acknowledged
+        self.epoch == Some(welcome.epoch) && !self.journal_due && welcome.applied < self.acknowledged
     }
 
     /// Whether the numbers here were last compared with another history: the server was restored from a backup.

@@ -67,6 +67,9 @@ scenarios! {
     /// Found by the simulation (seed 107): the number of a refused command was left out after a restore, and what followed
     /// it was out of order.
     a_refused_number_at_the_end_is_not_left_out
+    /// Found by the simulation (seed 516): the connection broke before the journal was offered, and the next hello said what
+    /// was acknowledged in the history before, as if it were of the new one.
+    what_was_acknowledged_in_another_history_is_not_said
     /// On a slow line an answer that comes late must not be asked for again for ever.
     a_late_answer_is_taken_all_the_same
     /// A database that is older than what the server has seen starts a new generation of numbers.
