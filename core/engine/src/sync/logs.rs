@@ -65,12 +65,12 @@ impl Logs {
 
     /// Whether there is room for a push of this conversation: it is known, or not too many unknown ones are held.
     pub(super) fn have_room_for(&self, id: ConversationId) -> bool {
-        self.logs.contains_key(&id) || self.strangers() < STRANGERS_MAX
+        self.logs.contains_key(&id) || self.strangers().count() < STRANGERS_MAX
     }
 
     /// Logs whose pushes are held although nobody has said that the account is a member.
-    pub(super) fn strangers(&self) -> usize {
-        self.logs.values().filter(|log| !log.followed).count()
+    pub(super) fn strangers(&self) -> impl Iterator<Item = ConversationId> + '_ {
+        self.logs.iter().filter(|(_, log)| !log.followed).map(|(id, _)| *id)
     }
 
     /// What was under way in any of them will not come.

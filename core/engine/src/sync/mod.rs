@@ -356,6 +356,12 @@ impl Sync {
             }
         }
         if full {
+            // A stranger may have been pushed after this list was made. It is not followed, but not taken away either:
+            // what waits in the journal for it is kept.
+            let strangers: Vec<_> = self.logs.strangers().collect();
+            for stranger in strangers {
+                self.logs.remove(stranger);
+            }
             gone.extend(self.logs.ids().filter(|id| !kept.contains(id)));
         }
         for conversation in gone {
@@ -488,7 +494,7 @@ impl Sync {
     /// Conversations whose pushes are held although nobody has said that the account is a member: at most
     /// [`STRANGERS_MAX`].
     pub fn strangers(&self) -> usize {
-        self.logs.strangers()
+        self.logs.strangers().count()
     }
 
     /// Whether an answer is under way, behind which everything else on the line has to wait.
