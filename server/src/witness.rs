@@ -56,6 +56,18 @@ impl Witness {
     }
 }
 
+/// Compares a database with the witness in this file before anybody is connected, see [`examine`]. A new epoch is noted at
+/// once: a server that ends before its first second would begin another one at every start, for nothing.
+pub fn recognise(store: &mut dyn Store, file: &Path, new: Epoch) -> Result<Option<(Witness, Witness)>, StoreError> {
+    let contradiction = examine(store, Witness::load(file), new)?;
+    if contradiction.is_some()
+        && let Err(error) = Witness::of(&*store.open_reads()?.snapshot()?)?.save(file)
+    {
+        tracing::debug!(%error, "the witness could not be written");
+    }
+    Ok(contradiction)
+}
+
 /// Compares a database with its witness before anybody is connected. If the witness contradicts it, `new` becomes its
 /// epoch. Answers the two that disagreed: what was noted, and what the database said.
 pub fn examine(
@@ -92,6 +104,21 @@ mod tests {
         assert_eq!(store.open_reads().unwrap().snapshot().unwrap().epoch().unwrap(), new);
         let other = Witness { epoch: Epoch::from([8; 16]), horizon: 0 };
         assert!(examine(store, Some(other), Epoch::from([9; 16])).unwrap().is_some());
+    }
+
+    /// Row 50: an epoch that a start began is noted by it, so the next start, however soon, finds nothing to mend.
+    #[test]
+    fn a_new_epoch_is_noted_by_the_start_that_begins_it() {
+        let mut house = House::new();
+        house.apply(ADA, &create_group(1, "plan", &[]));
+        let file = house.folder.path().join("witness");
+        let store = house.store.as_mut();
+        let now = Witness::of(&*store.open_reads().unwrap().snapshot().unwrap()).unwrap();
+        Witness { horizon: now.horizon + 1, ..now }.save(&file).unwrap();
+        let new = Epoch::from([7; 16]);
+        assert!(recognise(store, &file, new).unwrap().is_some());
+        assert_eq!(Witness::load(&file).unwrap().epoch, new);
+        assert_eq!(recognise(store, &file, Epoch::from([8; 16])).unwrap(), None);
     }
 
     /// Row 52: a note that is missing, empty or something else is no evidence; a new one takes its place whole.

@@ -25,7 +25,7 @@ use crate::node::Node;
 use crate::shutdown::Stop;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
-use crate::witness::{self, Witness};
+use crate::witness;
 use crate::{http, metrics, shutdown, tls};
 
 /// Doors for reads, which is also how many threads read at the same time: enough to keep a small machine's cores and disk
@@ -200,7 +200,7 @@ impl Running {
 /// Begins a new epoch if the database is not the one that was here before; see [`witness`].
 fn recognise(data: &DataFolder, store: &mut SqliteStore) -> Result<(), StartError> {
     let epoch = Epoch::from_parts(now_ms(), &random()?);
-    if let Some((noted, found)) = witness::examine(store, Witness::load(&data.witness()), epoch)? {
+    if let Some((noted, found)) = witness::recognise(store, &data.witness(), epoch)? {
         tracing::warn!(
             noted_epoch = %noted.epoch, noted_horizon = noted.horizon,
             found_epoch = %found.epoch, found_horizon = found.horizon, %epoch,

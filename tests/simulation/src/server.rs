@@ -144,7 +144,7 @@ impl Server {
     pub fn start(&mut self) -> Result<(), StoreError> {
         let mut store = SqliteStore::open(&self.path, Epoch::from([2; 16]))?;
         let epoch = self.new_epoch();
-        witness::examine(&mut store, Witness::load(&self.witness()), epoch)?;
+        witness::recognise(&mut store, &self.witness(), epoch)?;
         let reads = store.open_reads()?;
         self.running = Some(Running { node: Node::new(Box::new(store))?, reads });
         Ok(())
