@@ -323,7 +323,10 @@ describe('finding', () => {
   story('marks the words and opens a conversation at a hit far above', { scenario: 'long' }, async (page) => {
     await page.keyboard.press('Control+Shift+F');
     await page.keyboard.type('no 1234');
-    await list(page).locator('mark').first().waitFor();
+    // What the beginnings of the question have found is on the screen before, and other messages are the first of it.
+    await page.waitForFunction(() => (globalThis as any).filFake.asked.findLast((one: any) => one.type === 'search')?.query === 'no 1234');
+    await list(page).locator('mark', { hasText: '1235' }).waitFor({ state: 'detached' });
+    await list(page).locator('mark', { hasText: '1234' }).first().waitFor();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await page.locator('article.flashed[data-seq="1235"]').waitFor();
