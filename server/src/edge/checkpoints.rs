@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crate::store::sqlite::Checkpointer;
 
-/// Time between two looks at the log: short against the time in which a busy server fills it.
+/// Time between two looks at the log: short against the time in which a busy server fills it, and long enough that the
+/// commits in between cost one look and not one each. Nobody waits for this thread but the server's end, so it may sleep.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Tells the thread that something was committed. When every copy of it is dropped, the thread ends.
+/// Tells the thread that something was committed. When it is dropped, the thread ends.
 #[derive(Debug)]
 pub(super) struct Committed(SyncSender<()>);
 

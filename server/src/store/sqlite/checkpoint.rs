@@ -1,9 +1,10 @@
 //! Moving the log into the database file, beside the writer.
 //!
-//! SQLite lets the commit that fills the log move it, and everybody in that commit waits: 62 ms at the 99th hundredth of
-//! messages at half load, where the middle is 2 ms. Another connection can do the work meanwhile, as long as it leaves
-//! what is committed during its work to the next round. Only the writer begins the log anew, once all of it is moved:
-//! its own limit ([`super::LOG_PAGES`]) stays, and then finds little left to do.
+//! SQLite lets the commit that fills the log move it, and everybody in that commit waits. Another connection can do the
+//! work meanwhile, as long as it leaves what is committed during its work to the next round. Only the writer begins the
+//! log anew, once all of it is moved: its own limit ([`super::LOG_PAGES`]) stays, and then finds little left to do. By
+//! itself this was not seen to shorten the slowest hundredth of messages (`docs/PERFORMANCE.md`): what was longest there
+//! was the merging of the index of words.
 
 use std::path::Path;
 
