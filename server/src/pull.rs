@@ -31,7 +31,7 @@ pub struct Pull {
     pub items_max: Option<u32>,
 }
 
-/// The answer to one pull, as of the reader's snapshot.
+/// The answer to one pull, as of the reader's snapshot; without its stamp, which the node puts on.
 pub fn answer(organisation: &dyn OrganisationReader, actor: &Actor, pull: Pull) -> Result<ServerFrame, ReadError> {
     match pull.stream {
         Stream::Account => Ok(ServerFrame::Account(account(organisation, actor, pull.request, pull.after)?)),
@@ -64,7 +64,7 @@ fn account(
     };
     let entries =
         entries.into_iter().map(|entry| AccountEntry::Known(KnownAccountEntry::Conversation(entry))).collect();
-    Ok(AccountChanges { request: Some(request), after, rev, full, entries })
+    Ok(AccountChanges { request: Some(request), after, rev, full, entries, stamp: None })
 }
 
 fn events_or_window(
@@ -83,11 +83,11 @@ fn events_or_window(
     {
         let events = organisation.events_after(conversation, after, PULL_EVENTS_MAX, PULL_BYTES_MAX)?;
         if let Some(events) = events {
-            return Ok(ServerFrame::Events { request, conversation, after, events });
+            return Ok(ServerFrame::Events { request, conversation, after, events, stamp: None });
         }
     }
     let window = window(organisation, row, &member, after, items_max.unwrap_or(WINDOW_ITEMS))?;
-    Ok(ServerFrame::Window { request, window })
+    Ok(ServerFrame::Window { request, window, stamp: None })
 }
 
 /// How many events are an answer to a pull that misses so many. Who does not say how large a window should be gets events

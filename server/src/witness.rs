@@ -7,7 +7,7 @@
 //!
 //! The witness says only what readers have seen committed, so after a power cut it is never ahead of an honest disk. It
 //! may be behind or missing, without harm: whoever copies the whole folder back copies the witness too, and clients that
-//! are ahead of the server give the same evidence (`crate::node`, lineage).
+//! have heard more than the database holds give the same evidence (`crate::node`, marks and lineage).
 
 use std::fs;
 use std::io;
@@ -23,7 +23,7 @@ use crate::store::{ReadServer, Store, StoreError, start_new_epoch};
 pub struct Witness {
     /// Its epoch.
     pub epoch: Epoch,
-    /// The number of its last commit that changed a conversation.
+    /// The number of its last commit that changed a conversation or the stream of an account.
     pub horizon: u64,
 }
 

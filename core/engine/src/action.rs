@@ -1,7 +1,7 @@
 //! What the engine wants done.
 
 use fil_protocol::{
-    AccountChanges, ClientFrame, Command, ConversationId, Epoch, ErrorCode, Event, Generation, Seq, Window,
+    AccountChanges, ClientFrame, Command, ConversationId, Epoch, ErrorCode, Event, Generation, Seq, Stamp, Window,
 };
 
 use crate::outbox::RowId;
@@ -149,5 +149,10 @@ pub enum StoreAction {
     SetHorizon {
         /// The number.
         horizon: u64,
+    },
+    /// Cache: nothing in it is newer than this place in the server's history.
+    SetStamp {
+        /// The place; none if the server names none.
+        stamp: Option<Stamp>,
     },
 }

@@ -159,6 +159,7 @@ impl Engine {
                     let sync = &self.sync;
                     let known = |conversation| sync.follows(conversation);
                     let begun = self.outbox.reopened(now, applied, rows, &known, &mut self.jitter, &mut actions);
+                    self.sync.offered(&mut actions);
                     self.begun(now, begun, &mut actions);
                 }
             }
@@ -220,6 +221,7 @@ impl Engine {
             horizon: self.sync.horizon(),
             account_rev: self.sync.account_rev(),
             acknowledged: self.outbox.acknowledged_in(self.sync.epoch()),
+            stamp: self.sync.stamp(),
         })));
     }
 
@@ -266,12 +268,20 @@ impl Engine {
             // Pushes before `welcome` are found again by the heads that it names.
             _ if greeting => {}
             ServerFrame::Verdict(verdict) => self.outbox.settle(now, &verdict, actions),
-            ServerFrame::Event { conversation, event } => self.sync.pushed(now_ms, conversation, event, actions),
-            ServerFrame::Events { request, conversation, after, events } => {
+            ServerFrame::Event { conversation, event, stamp } => {
+                self.sync.stamped(stamp, actions);
+                self.sync.pushed(now_ms, conversation, event, actions);
+            }
+            ServerFrame::Events { request, conversation, after, events, stamp } => {
+                self.sync.stamped(stamp, actions);
                 self.sync.pulled(now_ms, request, conversation, after, events, actions);
             }
-            ServerFrame::Window { request, window } => self.sync.windowed(now_ms, request, window, actions),
+            ServerFrame::Window { request, window, stamp } => {
+                self.sync.stamped(stamp, actions);
+                self.sync.windowed(now_ms, request, window, actions);
+            }
             ServerFrame::Account(changes) => {
+                self.sync.stamped(changes.stamp, actions);
                 let full = changes.full;
                 for entry in self.sync.account(now_ms, changes, actions) {
                     self.read(&entry, actions);
@@ -280,7 +290,8 @@ impl Engine {
                     actions.push(Action::Tell(Change::Status));
                 }
             }
-            ServerFrame::Heartbeat { horizon, account_rev, heads, .. } => {
+            ServerFrame::Heartbeat { horizon, account_rev, heads, stamp, .. } => {
+                self.sync.stamped(stamp, actions);
                 self.sync.heartbeat(now_ms, horizon, account_rev, &heads);
                 self.reading.doubt();
                 self.outbox.heartbeat(now, actions);
@@ -312,7 +323,7 @@ impl Engine {
         }
         self.connection.welcomed();
         self.offline_since_ms = None;
-        let lost = self.sync.is_ahead_of(&welcome) || self.outbox.is_ahead_of(&welcome);
+        let lost = self.sync.is_of_another_history(&welcome) || self.outbox.is_ahead_of(&welcome);
         self.sync.welcomed(now.monotonic_ms, &welcome, lost, actions);
         if lost || self.outbox.is_of_another_epoch(&welcome) {
             self.reading.forget_all(actions);

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountEntry, ConversationId, Epoch, Event, Generation, Head, Profile, ProtocolError, RawCommand, Seq, Stream,
-    Verdict, VersionRange, Window,
+    AccountEntry, ConversationId, Epoch, Event, Generation, Head, Profile, ProtocolError, RawCommand, Seq, Stamp,
+    Stream, Verdict, VersionRange, Window,
 };
 
 /// What a client sends.
@@ -82,6 +82,9 @@ pub struct Hello {
     /// Verdicts up to this number are stored on the device.
     #[serde(deserialize_with = "crate::number::deserialize")]
     pub acknowledged: u64,
+    /// The newest stamp that the server gave this client in that history; none if it gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Stamp>,
 }
 
 /// What a server sends.
@@ -98,6 +101,9 @@ pub enum ServerFrame {
         conversation: ConversationId,
         /// The event.
         event: Event,
+        /// Where the server's history stood when this was sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stamp: Option<Stamp>,
     },
     /// The answer to a pull of a conversation that is cheap enough: all events after the cursor.
     Events {
@@ -110,6 +116,9 @@ pub enum ServerFrame {
         after: Seq,
         /// The events, without a gap, up to the head.
         events: Vec<Event>,
+        /// Where the server's history stood when this was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stamp: Option<Stamp>,
     },
     /// The answer to a pull of a conversation that asked for a window, or that would have cost too much.
     Window {
@@ -118,6 +127,9 @@ pub enum ServerFrame {
         request: u64,
         /// The conversation as of now.
         window: Window,
+        /// Where the server's history stood when this was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stamp: Option<Stamp>,
     },
     /// A push of, or the answer to a pull of, the account stream.
     Account(AccountChanges),
@@ -135,6 +147,9 @@ pub enum ServerFrame {
         account_rev: u64,
         /// The conversations that changed.
         heads: Vec<Head>,
+        /// Where the server's history stands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stamp: Option<Stamp>,
     },
     /// The answer to `ping`.
     Pong,
@@ -180,6 +195,13 @@ pub struct Welcome {
     pub account_rev: u64,
     /// The conversations that changed since the client's horizon, most recently changed first.
     pub heads: Vec<Head>,
+    /// The client's stamp is not of this history: an older copy of the database was put back by hand, and another history
+    /// has begun under the same epoch. To be treated like another epoch; every head is named.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub diverged: bool,
+    /// Where the server's history stands; none before it has a mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Stamp>,
 }
 
 /// Changes of the account stream: those after one revision, up to another.
@@ -198,6 +220,9 @@ pub struct AccountChanges {
     pub full: bool,
     /// The newest value of each changed key.
     pub entries: Vec<AccountEntry>,
+    /// Where the server's history stood when this was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Stamp>,
 }
 
 macro_rules! wire {

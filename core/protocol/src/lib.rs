@@ -24,6 +24,7 @@ pub mod limits;
 pub mod number;
 pub mod permission;
 pub mod position;
+pub mod stamp;
 pub mod text;
 pub mod unread;
 pub mod verdict;
@@ -39,6 +40,7 @@ pub use id::{AccountId, ConversationId, DeviceId, Epoch, Generation, MessageId, 
 pub use item::{Item, ItemBody, Window};
 pub use permission::{Action, Denied, can};
 pub use position::{Head, Position, Seq, Stream};
+pub use stamp::Stamp;
 pub use unread::unread;
 pub use verdict::{Outcome, Verdict};
 pub use version::VersionRange;

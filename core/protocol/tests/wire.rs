@@ -10,7 +10,7 @@ use fil_protocol::{
     AccountChanges, AccountEntry, AccountId, ClientFrame, Command, ConversationEntry, ConversationId, ConversationKind,
     ConversationRecord, DeviceId, Epoch, ErrorCode, Event, EventBody, Generation, Head, Hello, Item, ItemBody,
     KnownAccountEntry, KnownEvent, Member, MembershipChange, MessageId, OrganisationId, Outcome, Position, Profile,
-    ProtocolError, RawCommand, Role, Seq, ServerFrame, Stream, Verdict, VersionRange, Welcome, Window,
+    ProtocolError, RawCommand, Role, Seq, ServerFrame, Stamp, Stream, Verdict, VersionRange, Welcome, Window,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -120,6 +120,7 @@ fn commands() -> Vec<Command> {
 }
 
 fn client_frames() -> Vec<ClientFrame> {
+    let stamp = Some(Stamp { horizon: 40, mark: 3_735_928_559 });
     let hello = Hello {
         protocol: VersionRange { current: 1, lowest: 1 },
         client: "fil-desktop/0.1.0".into(),
@@ -128,6 +129,7 @@ fn client_frames() -> Vec<ClientFrame> {
         horizon: 40,
         account_rev: 7,
         acknowledged: 3,
+        stamp,
     };
     let stream = Stream::Conversation(conversation());
     let mut all = vec![
@@ -163,12 +165,14 @@ fn server_frames() -> Vec<ServerFrame> {
     let head = Head { conversation: conversation(), seq: Seq(2) };
     let read = Position { seq: Seq(2), sent: 1 };
     let entry = ConversationEntry { conversation: conversation(), kind: ConversationKind::Group, member: true, read };
+    let stamp = Some(Stamp { horizon: 41, mark: 3_735_928_559 });
     let changes = AccountChanges {
         request: None,
         after: 7,
         rev: 8,
         full: false,
         entries: vec![AccountEntry::Known(KnownAccountEntry::Conversation(entry))],
+        stamp,
     };
     let window = Window {
         record: ConversationRecord {
@@ -194,22 +198,33 @@ fn server_frames() -> Vec<ServerFrame> {
         verdicts: vec![applied.clone(), rejected.clone()],
         account_rev: 8,
         heads: vec![head],
+        diverged: false,
+        stamp,
     };
+    // A server that has no mark yet, whose history is another one than the client's.
+    let diverged = Welcome { diverged: true, stamp: None, ..welcome.clone() };
     let error = ProtocolError::retry_after(ErrorCode::RateLimited, "wait", 500);
     let mut all = vec![
         ServerFrame::Welcome(welcome),
+        ServerFrame::Welcome(diverged),
         ServerFrame::Verdict(applied),
         ServerFrame::Verdict(rejected),
-        ServerFrame::Events { request: 1, conversation: conversation(), after: Seq(1), events: Vec::new() },
-        ServerFrame::Window { request: 1, window },
+        ServerFrame::Events { request: 1, conversation: conversation(), after: Seq(1), events: Vec::new(), stamp },
+        ServerFrame::Window { request: 1, window, stamp },
         ServerFrame::Account(changes),
-        ServerFrame::Heartbeat { server_time_ms: 1_700_000_000_000, horizon: 41, account_rev: 8, heads: vec![head] },
+        ServerFrame::Heartbeat {
+            server_time_ms: 1_700_000_000_000,
+            horizon: 41,
+            account_rev: 8,
+            heads: vec![head],
+            stamp,
+        },
         ServerFrame::Pong,
         ServerFrame::GoingAway { retry_after_ms: 1_500 },
         ServerFrame::Error { request: Some(1), error: error.clone() },
         ServerFrame::Error { request: None, error: ProtocolError::new(ErrorCode::Malformed, "not JSON") },
     ];
-    let push = |known| ServerFrame::Event { conversation: conversation(), event: event(known) };
+    let push = |known| ServerFrame::Event { conversation: conversation(), event: event(known), stamp };
     all.extend(events().into_iter().map(push));
     for frame in &all {
         match frame {

@@ -26,7 +26,7 @@ use std::mem;
 use std::sync::Arc;
 
 use fil_protocol::limits::HEARTBEAT_MS;
-use fil_protocol::{AccountChanges, AccountEntry, ErrorCode, Generation, ProtocolError, ServerFrame, Welcome};
+use fil_protocol::{AccountChanges, AccountEntry, ErrorCode, Generation, ProtocolError, ServerFrame, Stamp, Welcome};
 
 pub use self::backlog::Backlog;
 use self::connection::{Connection, HELLO_MS_MAX, PULLS_WAIT_BYTES, Pace, Phase, SLOW_CHECK_MS};
@@ -64,13 +64,20 @@ pub struct Hub {
     behind: BTreeSet<ConnectionId>,
     /// Every push up to this horizon has been handed out.
     horizon: u64,
+    /// Where the history stands: with every push and heartbeat.
+    stamp: Option<Stamp>,
     deliveries: Vec<Delivery>,
 }
 
 impl Hub {
-    /// A hub that begins after this horizon.
-    pub fn new(horizon: u64) -> Self {
-        Self { horizon, ..Self::default() }
+    /// A hub that begins after this horizon, where the history has this stamp.
+    pub fn new(horizon: u64, stamp: Option<Stamp>) -> Self {
+        Self { horizon, stamp, ..Self::default() }
+    }
+
+    /// Commits were made; their pushes come next. Each may carry the stamp of the last one: all of them are durable.
+    pub fn stands_at(&mut self, stamp: Option<Stamp>) {
+        self.stamp = stamp;
     }
 
     /// A socket was opened. It must say hello within [`HELLO_MS_MAX`]. Numbers of connections grow.
@@ -174,6 +181,7 @@ impl Hub {
 
     /// Hands out one push.
     pub fn push(&mut self, now_ms: u64, push: &Push) {
+        let stamp = self.stamp;
         match push {
             Push::Event { organisation, conversation, event, horizon } => {
                 self.horizon = self.horizon.max(*horizon);
@@ -182,6 +190,7 @@ impl Hub {
                 self.push_to(now_ms, &receivers, || ServerFrame::Event {
                     conversation: *conversation,
                     event: event.clone(),
+                    stamp,
                 });
             }
             Push::Account { organisation, account, rev, entry } => {
@@ -195,6 +204,7 @@ impl Hub {
                         rev: *rev,
                         full: false,
                         entries: vec![AccountEntry::Known(entry.clone())],
+                        stamp,
                     })
                 });
             }
@@ -350,8 +360,8 @@ impl Hub {
         let key = connection.account();
         let (account_rev, heads) = self.subscriptions.changed_since(key, connection.reported);
         connection.reported = connection.reported.max(self.horizon);
-        let horizon = connection.reported;
-        self.reply(id, &ServerFrame::Heartbeat { server_time_ms: now_ms, horizon, account_rev, heads });
+        let (horizon, stamp) = (connection.reported, self.stamp);
+        self.reply(id, &ServerFrame::Heartbeat { server_time_ms: now_ms, horizon, account_rev, heads, stamp });
     }
 
     fn schedule(&mut self, id: ConnectionId, due_ms: u64) {

@@ -39,6 +39,8 @@ fn join_as(hub: &mut Hub, connection: u64, who: Actor, conversations: &[Conversa
         verdicts: Vec::new(),
         account_rev: 1,
         heads: Vec::new(),
+        diverged: false,
+        stamp: None,
     };
     hub.welcome(NOW_MS, id, &subscription, welcome);
 }
@@ -56,7 +58,7 @@ fn title(seq: u64) -> Push {
 /// A thousand receivers, one encoding: all frames are the same allocation.
 #[test]
 fn a_push_is_encoded_once() {
-    let mut hub = Hub::new(1);
+    let mut hub = Hub::new(1, None);
     for connection in 0..1_000 {
         join(&mut hub, connection, if connection % 2 == 0 { ADA } else { BEN }, &[group(1)]);
     }
@@ -77,7 +79,7 @@ fn a_push_is_encoded_once() {
 /// Whatever the order in which connections come and go, the last one takes everything with it.
 #[test]
 fn nothing_is_left_when_everybody_is_gone() {
-    let mut hub = Hub::new(1);
+    let mut hub = Hub::new(1, None);
     join(&mut hub, 1, ADA, &[group(1), group(2)]);
     join(&mut hub, 2, BEN, &[group(2), group(3)]);
     join(&mut hub, 3, ADA, &[group(1), group(2)]);
@@ -110,7 +112,7 @@ fn script(deliveries: Vec<Delivery>) -> Vec<String> {
 /// even older one whose hello comes now is told to go. Before its hello a connection replaces nothing but a silent one.
 #[test]
 fn the_newest_connection_of_a_device_replaces_the_ones_before() {
-    let mut hub = Hub::new(1);
+    let mut hub = Hub::new(1, None);
     let connect = |hub: &mut Hub, id| hub.connect(NOW_MS, ConnectionId(id), actor(ADA), Arc::new(Backlog::default()));
     join_as(&mut hub, 1, actor(ADA), &[group(1)]);
     connect(&mut hub, 2);
@@ -130,7 +132,7 @@ fn the_newest_connection_of_a_device_replaces_the_ones_before() {
 
 #[test]
 fn an_account_has_a_limited_number_of_devices_connected() {
-    let mut hub = Hub::new(1);
+    let mut hub = Hub::new(1, None);
     let device = |number: u64| Actor { device: DeviceId::from_parts(number, &[0; 10]), ..actor(ADA) };
     let max = DEVICES_CONNECTED_MAX as u64;
     for number in 1..=max {

@@ -14,6 +14,7 @@ use fil_protocol::{
 
 use super::commands::{self, Series};
 use super::input::{Actor, ConnectionId, Idempotency, Input, RequestId, Revoked};
+use super::marks::Marks;
 use super::{Job, RETRY_MS, refusal};
 use crate::bus::Push;
 use crate::hub::Hub;
@@ -38,6 +39,7 @@ pub(super) enum After {
 /// A batch that is being collected.
 pub(super) struct Batch<'h> {
     hub: &'h mut Hub,
+    marks: &'h mut Marks,
     now_ms: u64,
     stopping: bool,
     steps: Vec<Step>,
@@ -72,8 +74,8 @@ enum FrameWork {
 }
 
 impl<'h> Batch<'h> {
-    pub(super) fn new(hub: &'h mut Hub, now_ms: u64, stopping: bool) -> Self {
-        Self { hub, now_ms, stopping, steps: Vec::new(), reads: BTreeMap::new(), refused: BTreeSet::new() }
+    pub(super) fn new(hub: &'h mut Hub, marks: &'h mut Marks, now_ms: u64, stopping: bool) -> Self {
+        Self { hub, marks, now_ms, stopping, steps: Vec::new(), reads: BTreeMap::new(), refused: BTreeSet::new() }
     }
 
     /// Takes one input. Connections come and go at once; everything else waits for the commit.
@@ -114,7 +116,7 @@ impl<'h> Batch<'h> {
         let refused = self.refused.clone();
         let written = self.write(store, &mut steps, &mut pushes, |batch, transaction, pushes| {
             batch.write_reads(transaction, pushes)?;
-            if sweep { commands::sweep_answers(transaction, batch.now_ms) } else { Ok(()) }
+            if sweep { commands::sweep(transaction, batch.now_ms) } else { Ok(()) }
         });
         match written {
             Ok(()) => (steps.into_iter().filter_map(Step::succeeded).collect(), pushes),
@@ -181,7 +183,10 @@ impl<'h> Batch<'h> {
             self.run(transaction.as_ref(), step, pushes)?;
         }
         last(self, transaction.as_ref(), pushes)?;
-        transaction.commit()
+        let marking = self.marks.prepare(transaction.as_ref(), self.now_ms)?;
+        transaction.commit()?;
+        self.marks.committed(marking);
+        Ok(())
     }
 
     fn frame(&mut self, connection: ConnectionId, frame: ClientFrame) {

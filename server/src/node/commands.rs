@@ -9,7 +9,7 @@ use fil_protocol::{
 };
 
 use super::input::{Actor, Idempotency};
-use super::{ANSWERS_KEPT_MS, RETRY_MS};
+use super::{ANSWERS_KEPT_MS, MARKS_KEPT_MS, RETRY_MS};
 use crate::bus::Push;
 use crate::relay::{self, Decision};
 use crate::store::{Answer, OrganisationReader, OrganisationWriter, Progress, StoreError, Transaction};
@@ -153,8 +153,9 @@ pub(super) fn read(
     Ok(Some(Push::Account { organisation, account, rev, entry: KnownAccountEntry::Conversation(entry) }))
 }
 
-/// Forgets answers to HTTP requests that nobody repeats any more.
-pub(super) fn sweep_answers(transaction: &dyn Transaction, now_ms: u64) -> Result<(), StoreError> {
+/// Forgets answers to HTTP requests that nobody repeats any more, and marks that nobody comes back to.
+pub(super) fn sweep(transaction: &dyn Transaction, now_ms: u64) -> Result<(), StoreError> {
+    transaction.forget_marks(now_ms.saturating_sub(MARKS_KEPT_MS))?;
     let before_ms = now_ms.saturating_sub(ANSWERS_KEPT_MS);
     for organisation in transaction.organisations()? {
         let writer: Box<dyn OrganisationWriter + '_> = transaction.organisation(organisation.id)?;

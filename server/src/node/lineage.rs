@@ -2,8 +2,9 @@
 //!
 //! The witness beside the database (`crate::witness`) finds a database file that was exchanged by hand. Where the whole
 //! folder was put back (a snapshot of the machine), only clients know. A client that comes with a horizon, a revision of
-//! its account or an acknowledged number of this epoch that this database has never reached is evidence. It repairs itself
-//! (the engine treats it like a new epoch), but others that were away could take new numbers for old ones, so after
+//! its account or an acknowledged number of this epoch that this database has never reached is evidence, and so is one
+//! whose stamp another history has given it (`marks`). It repairs itself (the engine treats it like a new epoch), but
+//! others that were away could take new numbers for old ones, above all those whose version knows no stamps. So after
 //! evidence from [`ACCOUNTS_MIN`] accounts (all, where there are fewer) the node begins a new epoch for everybody.
 //!
 //! One account alone is not believed: it could make everybody read everything again. At most once in the life of a

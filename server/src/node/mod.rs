@@ -21,6 +21,7 @@ mod commands;
 mod input;
 mod job;
 mod lineage;
+mod marks;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,8 @@ pub use self::input::{Actor, Backlog, ConnectionId, Idempotency, Input, Output, 
 pub use self::job::{Job, job};
 pub use self::lineage::ACCOUNTS_MIN;
 use self::lineage::Lineage;
+use self::marks::Marks;
+pub use self::marks::{MARK_MS, MARKS_KEPT_MS};
 use crate::bus::{Bus, InProcessBus, Push};
 use crate::hub::connection::SLOW_CHECK_MS;
 use crate::hub::{Delivery, Hub};
@@ -71,6 +74,7 @@ pub struct Node {
     sweep_due_ms: u64,
     stopping: bool,
     lineage: Lineage,
+    marks: Marks,
 }
 
 impl Node {
@@ -82,11 +86,14 @@ impl Node {
     /// A node that exchanges pushes with others.
     pub fn with_bus(store: Box<dyn Store>, bus: Box<dyn Bus>) -> Result<Self, StoreError> {
         let mut reads = store.open_reads()?;
-        let horizon = reads.snapshot()?.committed_horizon()?;
+        let snapshot = reads.snapshot()?;
+        let marks = Marks::load(&*snapshot)?;
+        let hub = Hub::new(snapshot.committed_horizon()?, marks.stamp());
+        drop(snapshot);
         Ok(Self {
             store,
             reads,
-            hub: Hub::new(horizon),
+            hub,
             bus,
             pulls: BTreeMap::new(),
             pulled_last: ConnectionId(0),
@@ -96,6 +103,7 @@ impl Node {
             sweep_due_ms: 0,
             stopping: false,
             lineage: Lineage::default(),
+            marks,
         })
     }
 
@@ -104,7 +112,7 @@ impl Node {
         self.now_ms = self.now_ms.max(now_ms);
         let now_ms = self.now_ms;
         let sweep = now_ms >= self.sweep_due_ms;
-        let mut batch = Batch::new(&mut self.hub, now_ms, self.stopping);
+        let mut batch = Batch::new(&mut self.hub, &mut self.marks, now_ms, self.stopping);
         for input in inputs {
             batch.sort(input);
         }
@@ -112,6 +120,7 @@ impl Node {
         if sweep {
             self.sweep_due_ms = now_ms + ANSWERS_SWEPT_MS;
         }
+        self.hub.stands_at(self.marks.stamp());
         self.publish(pushes);
         let mut outputs = Vec::new();
         let mut welcomes = Vec::new();

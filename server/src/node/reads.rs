@@ -6,7 +6,7 @@ use std::mem;
 use fil_protocol::{Head, Hello, ProtocolError, ServerFrame, Welcome};
 
 use super::input::{Actor, ConnectionId};
-use super::{Node, PULLS_PER_STEP, lineage, refusal};
+use super::{Node, PULLS_PER_STEP, lineage, marks, refusal};
 use crate::history::ReadError;
 use crate::hub::{Hub, Subscription};
 use crate::pull::{self, Pull};
@@ -27,11 +27,11 @@ impl Node {
                 Err(error) => Err(error.repeat()),
             };
             match read {
-                Ok((subscription, welcome, ahead)) => {
-                    if let Some(enough) = ahead {
+                Ok((subscription, welcome, evidence)) => {
+                    if let Some(enough) = evidence {
                         self.lineage.note(&actor, enough);
                     }
-                    let welcome = Welcome { server_time_ms: self.now_ms, ..welcome };
+                    let welcome = Welcome { server_time_ms: self.now_ms, stamp: self.marks.stamp(), ..welcome };
                     self.hub.welcome(self.now_ms, connection, &subscription, welcome);
                 }
                 Err(error) => {
@@ -78,7 +78,7 @@ impl Node {
                 .map_err(ReadError::from)
                 .and_then(|reader| pull::answer(reader.as_ref(), &actor, pull))
                 .unwrap_or_else(|error| ServerFrame::Error { request: Some(pull.request), error: told(error) });
-            hub.reply(connection, &frame);
+            hub.reply(connection, &self.marks.put_on(frame));
             left -= 1;
             self.pulled_last = connection;
             turns.push_back(connection);
@@ -106,8 +106,8 @@ fn told(error: ReadError) -> ProtocolError {
     }
 }
 
-/// The welcome, but for the time; and, if the client knows more than the database, how many accounts of that kind show
-/// that the database is an older copy.
+/// The welcome, but for the time and the stamp; and, if the client has heard what the database does not know, how many
+/// accounts of that kind show that the database is an older copy.
 fn read_welcome(
     reader: &dyn Reader,
     actor: &Actor,
@@ -118,11 +118,13 @@ fn read_welcome(
     let organisation = reader.organisation(actor.organisation)?;
     let account = organisation.account(actor.account)?.ok_or(StoreError::Missing("account"))?;
     let progress = organisation.progress(actor.device)?.ok_or(StoreError::Missing("device"))?;
+    let diverged = marks::is_of_another_history(reader, hello, epoch, horizon)?;
     // A horizon of another history, or one that this history has not reached, says nothing about what the client has.
-    let known = if hello.epoch == Some(epoch) && hello.horizon <= horizon { hello.horizon } else { 0 };
+    let same = hello.epoch == Some(epoch) && !diverged;
+    let known = if same && hello.horizon <= horizon { hello.horizon } else { 0 };
     let account_rev = organisation.account_rev(actor.account)?;
-    let ahead = lineage::is_ahead(hello, epoch, horizon, account_rev, &progress);
-    let ahead = if ahead { Some(lineage::enough(reader)?) } else { None };
+    let evidence = diverged || lineage::is_ahead(hello, epoch, horizon, account_rev, &progress);
+    let evidence = if evidence { Some(lineage::enough(reader)?) } else { None };
     let conversations: Vec<(Head, u64)> =
         organisation.conversations_of(actor.account)?.iter().map(|(row, _)| (row.head(), row.changed)).collect();
     let heads = conversations.iter().filter(|(_, changed)| *changed > known).map(|(head, _)| *head).collect();
@@ -140,6 +142,8 @@ fn read_welcome(
         verdicts,
         account_rev,
         heads,
+        diverged,
+        stamp: None,
     };
-    Ok((Subscription { account_rev, conversations }, welcome, ahead))
+    Ok((Subscription { account_rev, conversations }, welcome, evidence))
 }

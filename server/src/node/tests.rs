@@ -4,5 +4,6 @@ mod commands;
 mod connections;
 mod failures;
 mod lineage;
+mod marks;
 mod slow;
 mod stage;

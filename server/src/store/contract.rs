@@ -41,6 +41,7 @@ macro_rules! store_contract {
             a_send_is_seen_by_every_read_and_undone_with_its_part
             the_horizon_counts_commits_that_change_conversations
             a_new_epoch_replaces_the_old_one
+            a_mark_is_in_force_up_to_the_next_one
             organisations_are_unique
             an_organisation_sees_only_its_own
             accounts_are_found_by_handle_and_words_of_their_names
@@ -177,6 +178,49 @@ pub(super) fn a_new_epoch_replaces_the_old_one(store: &mut dyn Store) {
     assert_eq!(reads.snapshot().unwrap().epoch().unwrap(), epoch(1));
     start_new_epoch(store, epoch(2)).unwrap();
     assert_eq!(reads.snapshot().unwrap().epoch().unwrap(), epoch(2));
+}
+
+/// A mark holds from its horizon on; it comes and goes with its transaction, which knows whether it moves the horizon.
+/// Of old ones the newest stays.
+pub(super) fn a_mark_is_in_force_up_to_the_next_one(store: &mut dyn Store) {
+    populate(store);
+    let mut reads = store.open_reads().unwrap();
+    let mut in_force = |horizons: [u64; 4]| {
+        let snapshot = reads.snapshot().unwrap();
+        horizons.map(|horizon| snapshot.mark_at(horizon).unwrap())
+    };
+    let mark =
+        |transaction: &dyn Transaction, horizon, mark, at_ms| transaction.add_mark(horizon, mark, at_ms).unwrap();
+    assert_eq!(in_force([0, 1, 5, u64::MAX >> 11]), [None; 4]);
+    let transaction = store.begin().unwrap();
+    assert_eq!(transaction.new_horizon(), None);
+    let writer = transaction.organisation(organisation(1)).unwrap();
+    writer.create_conversation(&record(1)).unwrap();
+    join(writer.as_ref(), group(1), account(ADA), true);
+    assert_eq!(transaction.new_horizon(), Some(1), "the stream of an account changed");
+    mark(transaction.as_ref(), 1, 10, 100);
+    assert_eq!(transaction.mark_at(1).unwrap(), Some(10));
+    drop(writer);
+    drop(transaction);
+    assert_eq!(in_force([0, 1, 5, 9]), [None; 4], "it was rolled back");
+
+    let transaction = store.begin().unwrap();
+    for (horizon, number, at_ms) in [(2, 20, 200), (5, 50, 500), (9, 90, 900)] {
+        mark(transaction.as_ref(), horizon, number, at_ms);
+    }
+    transaction.commit().unwrap();
+    assert_eq!(in_force([1, 2, 4, 5]), [None, Some(20), Some(20), Some(50)]);
+    let mut forget = |before_ms| {
+        let transaction = store.begin().unwrap();
+        transaction.forget_marks(before_ms).unwrap();
+        transaction.commit().unwrap();
+    };
+    forget(200);
+    assert_eq!(in_force([2, 5, 8, 9]), [Some(20), Some(50), Some(50), Some(90)]);
+    forget(201);
+    assert_eq!(in_force([2, 5, 8, 9]), [None, Some(50), Some(50), Some(90)]);
+    forget(10_000);
+    assert_eq!(in_force([5, 8, 9, 10]), [None, None, Some(90), Some(90)]);
 }
 
 pub(super) fn organisations_are_unique(store: &mut dyn Store) {

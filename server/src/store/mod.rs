@@ -76,6 +76,10 @@ pub trait Transaction: ReadServer + WriteServer {
     /// What this organisation has, to read and to change.
     fn organisation(&self, organisation: OrganisationId) -> Result<Box<dyn OrganisationWriter + '_>, StoreError>;
 
+    /// The horizon that is committed with this transaction, if it has changed a conversation or the stream of an account
+    /// so far.
+    fn new_horizon(&self) -> Option<u64>;
+
     /// Marks a place to roll back to. Places nest. Use [`nested`].
     fn savepoint(&self) -> Result<(), StoreError>;
 
@@ -118,7 +122,8 @@ pub trait OrganisationWriter:
     + WriteVerdicts
     + WriteIdempotency
 {
-    /// The horizon that this transaction will have committed up to, if it changes a conversation.
+    /// The horizon that this transaction will have committed up to, if it changes a conversation or the stream of an
+    /// account.
     fn horizon(&self) -> u64;
 }
 

@@ -22,8 +22,11 @@ pub trait ReadServer {
     /// The history that all numbers belong to.
     fn epoch(&self) -> Result<Epoch, StoreError>;
 
-    /// The number of the last commit that changed a conversation.
+    /// The number of the last commit that changed a conversation or the stream of an account.
     fn committed_horizon(&self) -> Result<u64, StoreError>;
+
+    /// The mark in force at a horizon: the newest one at or before it. None before the first that is kept.
+    fn mark_at(&self, horizon: u64) -> Result<Option<u64>, StoreError>;
 
     /// All organisations, by short name.
     fn organisations(&self) -> Result<Vec<OrganisationRow>, StoreError>;
@@ -49,4 +52,10 @@ pub trait WriteServer {
 
     /// Begins another history.
     fn set_epoch(&self, epoch: Epoch) -> Result<(), StoreError>;
+
+    /// From this horizon on, which is the transaction's, this mark is in force.
+    fn add_mark(&self, horizon: u64, mark: u64, at_ms: u64) -> Result<(), StoreError>;
+
+    /// Forgets marks that are older than this; the newest one stays.
+    fn forget_marks(&self, before_ms: u64) -> Result<(), StoreError>;
 }

@@ -265,6 +265,7 @@ impl Socket {
             horizon: 0,
             account_rev: 0,
             acknowledged: 0,
+            stamp: None,
         };
         self.send(&ClientFrame::Hello(hello)).await;
     }

@@ -235,5 +235,6 @@ fn hello(number: u64) -> Hello {
         horizon: 0,
         account_rev: 0,
         acknowledged: 0,
+        stamp: None,
     }
 }

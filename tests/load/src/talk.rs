@@ -176,6 +176,7 @@ pub fn hello(epoch: Option<Epoch>, horizon: u64, account_rev: u64) -> String {
         horizon,
         account_rev,
         acknowledged: 0,
+        stamp: None,
     })
     .encode()
 }

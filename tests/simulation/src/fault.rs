@@ -133,6 +133,9 @@ faults! {
     NewerClient = "newer_client", Permille, 120, 100, 700;
     /// Clients speak one version less than the server, or only older ones.
     OlderClient = "older_client", Permille, 120, 100, 700;
+    /// The server's whole folder is put back to an earlier moment, with everything in it that could tell, and some
+    /// devices come back only after the others have gone on.
+    RestoreFolder = "restore_folder", EveryMs, 200, 3_000, 12_000;
 }
 
 impl Fault {

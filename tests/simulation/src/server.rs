@@ -204,11 +204,40 @@ impl Server {
 
     /// Somebody copies the backup over the database by hand. The process must not run.
     pub fn replace_database(&mut self) {
+        self.replace_by(&self.folder.join("backup.db"));
+    }
+
+    fn replace_by(&self, copy: &Path) {
         for log in ["server.db-wal", "server.db-shm"] {
             let _ = fs::remove_file(self.folder.join(log));
         }
         // In memory, between two files of ours: there is nothing that could fail.
-        fs::copy(self.folder.join("backup.db"), &self.path).expect("the backup was taken before");
+        fs::copy(copy, &self.path).expect("the copy was taken before");
+    }
+
+    /// Takes a snapshot of the whole folder while the server is in use.
+    pub fn take_snapshot(&self) -> Result<(), StoreError> {
+        let [database, witness] = self.snapshot();
+        for file in [&database, &witness] {
+            let _ = fs::remove_file(file);
+        }
+        back_up(&self.path, &database)?;
+        // A server that has not noted anything yet has no witness.
+        let _ = fs::copy(self.witness(), witness);
+        Ok(())
+    }
+
+    /// The folder is as it was at the snapshot, the witness too. The process must not run.
+    pub fn put_folder_back(&mut self) {
+        let [database, witness] = self.snapshot();
+        self.replace_by(&database);
+        if fs::copy(witness, self.witness()).is_err() {
+            let _ = fs::remove_file(self.witness());
+        }
+    }
+
+    fn snapshot(&self) -> [PathBuf; 2] {
+        [self.folder.join("snapshot.db"), self.folder.join("snapshot.witness")]
     }
 
     /// A device has connected with this access token. Otherwise why it may not: what the edge looks at, in its order.

@@ -177,7 +177,7 @@ impl State {
         let seq = Seq(log.len() as u64 + 1);
         let event = Event { seq, at_ms: NOW_MS + seq.0, author, body: EventBody::Known(known) };
         log.push(event.clone());
-        self.push(&ServerFrame::Event { conversation, event });
+        self.push(&ServerFrame::Event { conversation, event, stamp: None });
         seq
     }
 
@@ -204,6 +204,7 @@ impl State {
             rev: rev + 1,
             full: false,
             entries,
+            stamp: None,
         }));
         seq
     }
@@ -353,6 +354,8 @@ impl State {
                     verdicts: unseen,
                     account_rev: self.logs.len() as u64,
                     heads: heads.collect(),
+                    diverged: false,
+                    stamp: None,
                 }))
             }
             ClientFrame::Command { no, command: RawCommand::Known(command) } => {
@@ -372,6 +375,7 @@ impl State {
                     rev,
                     full: true,
                     entries,
+                    stamp: None,
                 }))
             }
             ClientFrame::Pull { request, stream: Stream::Conversation(conversation), after, .. } => {
@@ -390,7 +394,7 @@ impl State {
         let log = &self.logs[&conversation];
         if let Some(after) = after {
             let events = log[after.0 as usize..].to_vec();
-            return ServerFrame::Events { request, conversation, after, events };
+            return ServerFrame::Events { request, conversation, after, events, stamp: None };
         }
         let Some(KnownEvent::Created { kind, title, members }) = log[0].known().cloned() else {
             unreachable!("every log begins with its creation")
@@ -409,6 +413,7 @@ impl State {
                 reset: false,
                 deleted: Vec::new(),
             },
+            stamp: None,
         }
     }
 }

@@ -48,6 +48,8 @@ fn welcome(session: &mut Session) -> Vec<Effect> {
         verdicts: Vec::new(),
         account_rev: 0,
         heads: Vec::new(),
+        diverged: false,
+        stamp: None,
     });
     session.step(NOW, vec![Input::Frame(welcome)]).unwrap()
 }
@@ -157,8 +159,14 @@ fn a_cache_that_breaks_while_running_is_rebuilt() {
     send(&mut session, 1).unwrap();
     // A table that disappears is the one damage that can be made under an open connection without a race.
     session.store.break_cache();
-    let change =
-        ServerFrame::Account(AccountChanges { request: Some(1), after: 0, rev: 1, full: true, entries: Vec::new() });
+    let change = ServerFrame::Account(AccountChanges {
+        request: Some(1),
+        after: 0,
+        rev: 1,
+        full: true,
+        entries: Vec::new(),
+        stamp: None,
+    });
     let error = session.step(NOW, vec![Input::Frame(change)]).unwrap_err();
     assert!(matches!(error, StoreError::CacheDamaged), "{error}");
     assert!(session.cache_rebuilt());

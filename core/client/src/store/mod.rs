@@ -26,6 +26,7 @@ use fil_protocol::{AccountEntry, AccountId, Command, ConversationId, Generation,
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use cache::state::State;
 pub use error::{OpenError, StoreError};
 pub use local::command::{State as CommandState, Written};
 use local::{command, device, draft, read_mark};
@@ -135,8 +136,8 @@ impl Store {
                 rows: command::waiting(&self.db)?,
             },
             cursors: match state {
-                Some((epoch, horizon, account_rev)) => {
-                    Cursors { epoch: Some(epoch), horizon, account_rev, conversations }
+                Some(State { epoch, horizon, account_rev, stamp }) => {
+                    Cursors { epoch: Some(epoch), horizon, account_rev, stamp, conversations }
                 }
                 None => Cursors::default(),
             },
@@ -368,6 +369,7 @@ fn apply(db: &Connection, me: AccountId, action: &StoreAction) -> rusqlite::Resu
         }
         StoreAction::ResetCache { epoch } => cache::state::reset(db, *epoch),
         StoreAction::SetHorizon { horizon } => cache::state::set_horizon(db, *horizon),
+        StoreAction::SetStamp { stamp } => cache::state::set_stamp(db, *stamp),
     }
 }
 

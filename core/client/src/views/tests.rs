@@ -106,7 +106,8 @@ impl Stage {
             read: Position { seq: Seq(seq), sent: seq.saturating_sub(1) },
         };
         let entries = vec![fil_protocol::AccountEntry::Known(fil_protocol::KnownAccountEntry::Conversation(entry))];
-        let changes = fil_protocol::AccountChanges { request: None, after: 0, rev: 1, full: false, entries };
+        let changes =
+            fil_protocol::AccountChanges { request: None, after: 0, rev: 1, full: false, entries, stamp: None };
         self.apply(StoreAction::ApplyAccount(changes));
     }
 

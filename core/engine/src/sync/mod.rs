@@ -18,8 +18,8 @@ mod logs;
 use std::collections::BTreeSet;
 
 use fil_protocol::{
-    AccountChanges, AccountEntry, ClientFrame, ConversationId, Epoch, Event, Head, KnownAccountEntry, Seq, Stream,
-    Welcome, Window,
+    AccountChanges, AccountEntry, ClientFrame, ConversationId, Epoch, Event, Head, KnownAccountEntry, Seq, Stamp,
+    Stream, Welcome, Window,
 };
 
 use crate::action::{Action, Change, StoreAction};
@@ -50,6 +50,8 @@ pub struct Cursors {
     pub horizon: u64,
     /// The cursor in the account stream.
     pub account_rev: u64,
+    /// Nothing in the cache is newer than this place in the server's history; none if the server named none.
+    pub stamp: Option<Stamp>,
     /// The conversations that are known, with the cursor of those that are stored.
     pub conversations: Vec<(ConversationId, Option<Seq>)>,
 }
@@ -61,6 +63,12 @@ pub struct Sync {
     horizon: u64,
     /// The horizon that holds once every head is reached.
     promised: u64,
+    /// The newest place in its history that the server has named: by it the server finds out, at the next hello, whether
+    /// its database still is of the history that this device has heard. Never before the horizon.
+    stamp: Option<Stamp>,
+    /// The same, as long as the journal has not been offered to a server that has another history: until then a hello
+    /// says the old stamp, or else a crash in between would make this device pass for one that has lost nothing.
+    withheld: Option<Option<Stamp>>,
     account: Account,
     logs: Logs,
     shown: Option<ConversationId>,
@@ -89,6 +97,8 @@ impl Sync {
             epoch: cursors.epoch,
             horizon: cursors.horizon,
             promised: cursors.horizon,
+            stamp: cursors.stamp,
+            withheld: None,
             account,
             logs,
             shown: None,
@@ -112,6 +122,11 @@ impl Sync {
     /// For `hello`.
     pub fn account_rev(&self) -> u64 {
         self.account.rev
+    }
+
+    /// For `hello`.
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.stamp
     }
 
     /// The last event of a conversation that is stored here; none if nothing is.
@@ -144,12 +159,14 @@ impl Sync {
         self.logs.contains(conversation)
     }
 
-    /// Whether the server has less than it has told this device before, under the same epoch: its database was put back
-    /// to an older state by hand. What it says from here on under known numbers is another history.
-    pub fn is_ahead_of(&self, welcome: &Welcome) -> bool {
+    /// Whether the server's database was put back to an older state by hand, under the same epoch: what it says from here
+    /// on under known numbers is another history. It has less than it has told this device before; or it has gone on
+    /// since, and knows by this device's stamp.
+    pub fn is_of_another_history(&self, welcome: &Welcome) -> bool {
         let cursor = |head: &Head| self.logs.cursor(head.conversation);
         self.epoch == Some(welcome.epoch)
-            && (welcome.horizon < self.horizon
+            && (welcome.diverged
+                || welcome.horizon < self.horizon
                 || welcome.account_rev < self.account.rev
                 || welcome.heads.iter().any(|head| cursor(head).is_some_and(|cursor| cursor > head.seq)))
     }
@@ -157,12 +174,21 @@ impl Sync {
     /// `welcome` came. Cursors of another history (another epoch, or one that was `lost` under the same) are forgotten,
     /// with everything that was cached under them.
     pub fn welcomed(&mut self, now_ms: u64, welcome: &Welcome, lost: bool, actions: &mut Vec<Action>) {
+        self.withheld = None;
+        let told = self.stamp.filter(|_| lost && self.epoch == Some(welcome.epoch));
         if lost || self.epoch != Some(welcome.epoch) {
             self.reset(welcome.epoch, actions);
         }
         self.open = true;
         self.breaker.clear_pauses();
         self.promised = welcome.horizon;
+        if told.is_some() {
+            self.set_stamp(told, actions);
+            self.withheld = Some(welcome.stamp);
+        } else {
+            // Also backwards to none: a server that names no stamp must not be judged by one that another gave.
+            self.set_stamp(welcome.stamp, actions);
+        }
         self.account.head = welcome.account_rev;
         self.heads(now_ms, &welcome.heads);
         // A head that came after its conversation was taken away leaves a log that the server will never name again.
@@ -175,10 +201,37 @@ impl Sync {
     fn reset(&mut self, epoch: Epoch, actions: &mut Vec<Action>) {
         self.epoch = Some(epoch);
         self.horizon = 0;
+        self.stamp = None;
         self.account = Account { whole: true, ..Account::default() };
         self.logs.clear();
         actions.push(Action::Store(StoreAction::ResetCache { epoch }));
         actions.push(Action::Tell(Change::Conversations));
+    }
+
+    /// Whatever the server says, it says of this place in its history. Stored with what it came with, or else a device
+    /// could hold more than it owns up to.
+    pub fn stamped(&mut self, stamp: Option<Stamp>, actions: &mut Vec<Action>) {
+        let known = self.withheld.unwrap_or(self.stamp);
+        let newer = |stamp: &Stamp| known.is_none_or(|known| known.horizon < stamp.horizon);
+        let Some(stamp) = stamp.filter(newer) else { return };
+        match &mut self.withheld {
+            Some(withheld) => *withheld = Some(stamp),
+            None => self.set_stamp(Some(stamp), actions),
+        }
+    }
+
+    /// What a server with another history may lack is in the outbox again: this device is of its history from now on.
+    pub fn offered(&mut self, actions: &mut Vec<Action>) {
+        if let Some(stamp) = self.withheld.take() {
+            self.set_stamp(stamp, actions);
+        }
+    }
+
+    fn set_stamp(&mut self, stamp: Option<Stamp>, actions: &mut Vec<Action>) {
+        if self.stamp != stamp {
+            self.stamp = stamp;
+            actions.push(Action::Store(StoreAction::SetStamp { stamp }));
+        }
     }
 
     /// Heads that `welcome` or a heartbeat named, most recently changed first. What is missing is pulled at once:
@@ -399,6 +452,7 @@ impl Sync {
     /// The connection is gone.
     pub fn disconnected(&mut self) {
         self.open = false;
+        self.withheld = None;
         self.account.pull = None;
         self.account.due_ms = None;
         self.logs.disconnected();

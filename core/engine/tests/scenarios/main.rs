@@ -58,6 +58,12 @@ scenarios! {
     a_restored_server_is_offered_the_journal
     /// Rows 26 and 50: an older copy under the same epoch is noticed, and treated like another epoch.
     a_server_put_back_by_hand_is_offered_the_journal
+    /// Row 50: the same, long after: the server has counted past everything that was seen, and says so by a stamp.
+    a_server_that_counted_on_from_an_older_copy_is_found_out
+    /// Row 50: it says so until the journal is in the outbox, however often it is interrupted.
+    a_crash_before_the_journal_is_offered_forgets_nothing
+    /// Row 50: which stamp that is: the newest one that came with anything, and none of another server or history.
+    a_stamp_is_the_newest_that_was_heard
     /// Row 50: the same, noticed by the device's own numbers alone.
     lost_numbers_alone_show_a_server_that_was_put_back
     /// Row 50: whoever comes back first after a restore waits for the one who began the conversation.

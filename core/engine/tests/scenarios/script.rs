@@ -7,7 +7,7 @@ use fil_engine::{Input, Now};
 use fil_protocol::{
     AccountChanges, AccountEntry, AccountId, Command, ConversationEntry, ConversationId, ConversationKind,
     ConversationRecord, Epoch, ErrorCode, Event, EventBody, Head, KnownAccountEntry, KnownEvent, MessageId, Outcome,
-    Position, Profile, ProtocolError, Seq, ServerFrame, Verdict, Welcome, Window,
+    Position, Profile, ProtocolError, Seq, ServerFrame, Stamp, Verdict, Welcome, Window,
 };
 
 /// Reads a script, line by line.
@@ -45,6 +45,12 @@ impl<'a> Words<'a> {
     fn list(&self, name: &str) -> Vec<(&'a str, u64)> {
         let pairs = self.named.get(name).copied().unwrap_or("").split(',').filter(|pair| !pair.is_empty());
         pairs.map(|pair| pair.split_once(':').map_or((pair, 0), |(name, value)| (name, number(value)))).collect()
+    }
+
+    /// `stamp=horizon:mark`.
+    fn stamp(&self) -> Option<Stamp> {
+        let pair = self.list("stamp").into_iter().next();
+        pair.map(|(horizon, mark)| Stamp { horizon: number(horizon), mark })
     }
 
     fn heads(&self) -> Vec<Head> {
@@ -128,20 +134,29 @@ fn frame(verb: &str, words: &Words<'_>) -> ServerFrame {
             verdicts: words.list("verdicts").into_iter().map(|(no, seq)| applied(number(no), seq)).collect(),
             account_rev: words.named("account"),
             heads: words.heads(),
+            diverged: words.plain.contains(&"diverged"),
+            stamp: words.stamp(),
         }),
         "applied" => ServerFrame::Verdict(applied(words.number(1), words.number(2))),
         "rejected" => ServerFrame::Verdict(Verdict {
             no: words.number(1),
             outcome: Outcome::Rejected { code: code(words.text(2)) },
         }),
-        "push" => ServerFrame::Event { conversation: conversation(words.text(1)), event: event(words.number(2)) },
+        "push" => ServerFrame::Event {
+            conversation: conversation(words.text(1)),
+            event: event(words.number(2)),
+            stamp: words.stamp(),
+        },
         "events" => ServerFrame::Events {
             request: words.named("request"),
             conversation: conversation(words.text(1)),
             after: Seq(words.named("after")),
             events: (words.named("after") + 1..=words.named("to")).map(event).collect(),
+            stamp: words.stamp(),
         },
-        "window" => ServerFrame::Window { request: words.named("request"), window: window(words) },
+        "window" => {
+            ServerFrame::Window { request: words.named("request"), window: window(words), stamp: words.stamp() }
+        }
         "account" => ServerFrame::Account(AccountChanges {
             request: Some(words.named("request")).filter(|request| *request > 0),
             after: words.named("after"),
@@ -153,12 +168,14 @@ fn frame(verb: &str, words: &Words<'_>) -> ServerFrame {
                 .map(|(name, read)| entry(name, true, read))
                 .chain(words.list("gone").into_iter().map(|(name, _)| entry(name, false, 0)))
                 .collect(),
+            stamp: words.stamp(),
         }),
         "heartbeat" => ServerFrame::Heartbeat {
             server_time_ms: 0,
             horizon: words.named("horizon"),
             account_rev: words.named("account"),
             heads: words.heads(),
+            stamp: words.stamp(),
         },
         "refused" => ServerFrame::Error {
             request: Some(words.named("request")),

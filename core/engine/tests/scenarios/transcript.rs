@@ -18,12 +18,13 @@ pub(crate) fn line(action: &Action) -> String {
 fn sent(frame: &ClientFrame) -> String {
     match frame {
         ClientFrame::Hello(hello) => format!(
-            "hello generation={} epoch={} horizon={} account={} acknowledged={}",
+            "hello generation={} epoch={} horizon={} account={} acknowledged={}{}",
             short(&hello.generation.to_string()),
             hello.epoch.map_or("none".into(), |epoch| short(&epoch.to_string())),
             hello.horizon,
             hello.account_rev,
-            hello.acknowledged
+            hello.acknowledged,
+            hello.stamp.map_or_else(String::new, |stamp| format!(" stamp={}:{}", stamp.horizon, stamp.mark))
         ),
         ClientFrame::Command { no, command: RawCommand::Known(command) } => format!("{no}: {}", commanded(command)),
         ClientFrame::Command { no, .. } => format!("{no}: unknown"),
@@ -69,6 +70,8 @@ fn stored(action: &StoreAction) -> String {
         StoreAction::ForgetConversation { conversation } => format!("forget {}", place(*conversation)),
         StoreAction::ResetCache { epoch } => format!("reset cache, epoch {}", short(&epoch.to_string())),
         StoreAction::SetHorizon { horizon } => format!("horizon {horizon}"),
+        StoreAction::SetStamp { stamp: Some(stamp) } => format!("stamp {}:{}", stamp.horizon, stamp.mark),
+        StoreAction::SetStamp { stamp: None } => "no stamp".into(),
     }
 }
 

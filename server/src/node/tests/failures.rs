@@ -44,6 +44,10 @@ impl Transaction for FailingCommit<'_> {
         self.transaction.organisation(organisation)
     }
 
+    fn new_horizon(&self) -> Option<u64> {
+        self.transaction.new_horizon()
+    }
+
     fn savepoint(&self) -> Result<(), StoreError> {
         self.transaction.savepoint()
     }
@@ -68,6 +72,10 @@ impl ReadServer for FailingCommit<'_> {
 
     fn committed_horizon(&self) -> Result<u64, StoreError> {
         self.transaction.committed_horizon()
+    }
+
+    fn mark_at(&self, horizon: u64) -> Result<Option<u64>, StoreError> {
+        self.transaction.mark_at(horizon)
     }
 
     fn organisations(&self) -> Result<Vec<OrganisationRow>, StoreError> {
@@ -98,6 +106,14 @@ impl WriteServer for FailingCommit<'_> {
 
     fn set_epoch(&self, epoch: Epoch) -> Result<(), StoreError> {
         self.transaction.set_epoch(epoch)
+    }
+
+    fn add_mark(&self, horizon: u64, mark: u64, at_ms: u64) -> Result<(), StoreError> {
+        self.transaction.add_mark(horizon, mark, at_ms)
+    }
+
+    fn forget_marks(&self, before_ms: u64) -> Result<(), StoreError> {
+        self.transaction.forget_marks(before_ms)
     }
 }
 

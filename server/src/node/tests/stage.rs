@@ -11,8 +11,9 @@ use fil_protocol::{
 use crate::actor::Actor;
 use crate::hub::{Backlog, ConnectionId};
 use crate::node::{Idempotency, Input, Node, Output, RequestId};
+use crate::store::sqlite::{SqliteStore, back_up};
 use crate::store::{NewDevice, Store};
-use crate::testing::{ADA, House, NOW_MS, actor, dump, generation};
+use crate::testing::{ADA, House, NOW_MS, actor, dump, epoch, generation};
 
 /// A node, its clock and its connections.
 pub(super) struct Stage {
@@ -63,6 +64,18 @@ impl Stage {
     /// The whole database as text.
     pub(super) fn dump(&self) -> String {
         dump(self.folder.path())
+    }
+
+    /// Takes a copy of the whole database, as a snapshot of the machine does.
+    pub(super) fn snapshot(&self) {
+        let folder = self.folder.path();
+        back_up(&folder.join("fil.db"), &folder.join("snapshot.db")).unwrap();
+    }
+
+    /// The process ends. The next one finds the database as it is or, if the folder was put back, the snapshot.
+    pub(super) fn restart(&mut self, put_back: bool) {
+        let file = self.folder.path().join(if put_back { "snapshot.db" } else { "fil.db" });
+        self.node = Node::new(Box::new(SqliteStore::open(&file, epoch(9)).unwrap())).unwrap();
     }
 
     /// One batch.
@@ -184,6 +197,7 @@ pub(super) fn hello(generation: Generation) -> Hello {
         horizon: 0,
         account_rev: 0,
         acknowledged: 0,
+        stamp: None,
     }
 }
 

@@ -33,6 +33,7 @@ impl Organisation<'_> {
     /// Takes the next revision of an account's stream.
     pub(super) fn next_rev(&self, account: AccountId) -> Result<u64, StoreError> {
         let rev = self.account_rev(account)? + 1;
+        self.working.change();
         self.working.revs.borrow_mut().put((self.number, account), rev);
         Ok(rev)
     }

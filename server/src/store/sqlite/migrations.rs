@@ -29,10 +29,11 @@ const VERSIONS: &[&[&str]] = &[
     ],
     &[item::MESSAGES_BY_TIME, device::REFRESH_SEEN],
     &[event::WITH_ITEMS, verdict::IN_THE_DEVICE, words::MERGED_BY_US],
+    &[server::MARKS],
 ];
 
 /// The version that this build writes.
-pub(super) const NEWEST: u32 = 3;
+pub(super) const NEWEST: u32 = 4;
 
 /// Refuses a database that this build cannot use. Reads only.
 pub(super) fn check(connection: &Connection) -> Result<u32, StoreError> {

@@ -23,6 +23,15 @@ pub(super) const TABLES: &str = "
     ) STRICT;
 ";
 
+/// Version 4. From `horizon` on, up to the next row, the history carries `mark`; written at `at_ms`.
+pub(super) const MARKS: &str = "
+    CREATE TABLE mark (
+        horizon INTEGER PRIMARY KEY,
+        mark INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL
+    ) STRICT;
+";
+
 /// Server-wide reads and writes on a connection.
 pub(super) struct Server<'c> {
     pub(super) connection: &'c Connection,
@@ -44,6 +53,31 @@ impl Server<'_> {
 
     pub(super) fn set_horizon(&self, horizon: u64) -> Result<(), StoreError> {
         self.connection.prepare_cached("UPDATE meta SET horizon = ?1")?.execute([int(horizon)])?;
+        Ok(())
+    }
+
+    pub(super) fn mark_at(&self, horizon: u64) -> Result<Option<u64>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT mark FROM mark WHERE horizon <= ?1 ORDER BY horizon DESC LIMIT 1")?;
+        Ok(statement.query_row([int(horizon)], |row| number(row, 0)).optional()?)
+    }
+
+    pub(super) fn add_mark(&self, horizon: u64, mark: u64, at_ms: u64) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO mark (horizon, mark, at_ms) VALUES (?1, ?2, ?3)")?
+            .execute([int(horizon), int(mark), int(at_ms)])?;
+        Ok(())
+    }
+
+    pub(super) fn forget_marks(&self, before_ms: u64) -> Result<(), StoreError> {
+        // From the oldest on, so that nothing is read that stays.
+        self.connection.execute(
+            "DELETE FROM mark WHERE horizon < coalesce(
+                 (SELECT horizon FROM mark WHERE at_ms >= ?1 ORDER BY horizon LIMIT 1),
+                 (SELECT max(horizon) FROM mark))",
+            [int(before_ms)],
+        )?;
         Ok(())
     }
 
@@ -105,6 +139,10 @@ macro_rules! delegate_read_server {
 
             fn committed_horizon(&self) -> Result<u64, StoreError> {
                 self.server.horizon()
+            }
+
+            fn mark_at(&self, horizon: u64) -> Result<Option<u64>, StoreError> {
+                self.server.mark_at(horizon)
             }
 
             fn organisations(&self) -> Result<Vec<crate::store::OrganisationRow>, StoreError> {

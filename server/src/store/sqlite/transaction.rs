@@ -33,6 +33,10 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(Box::new(Organisation::open(self.server.connection, organisation, self.working)?))
     }
 
+    fn new_horizon(&self) -> Option<u64> {
+        self.working.new_horizon()
+    }
+
     fn savepoint(&self) -> Result<(), StoreError> {
         self.working.savepoint();
         Ok(())
@@ -78,6 +82,16 @@ impl WriteServer for SqliteTransaction<'_> {
     fn set_epoch(&self, epoch: Epoch) -> Result<(), StoreError> {
         self.working.before_writing(self.server.connection)?;
         self.server.set_epoch(epoch)
+    }
+
+    // Marks are in no row that is kept in memory, so what waits may go on waiting: one lane less through the writer.
+
+    fn add_mark(&self, horizon: u64, mark: u64, at_ms: u64) -> Result<(), StoreError> {
+        self.server.add_mark(horizon, mark, at_ms)
+    }
+
+    fn forget_marks(&self, before_ms: u64) -> Result<(), StoreError> {
+        self.server.forget_marks(before_ms)
     }
 }
 

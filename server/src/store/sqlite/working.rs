@@ -89,7 +89,7 @@ impl Working {
         self.horizon.get()
     }
 
-    /// A conversation changed: the horizon moves with this commit.
+    /// A conversation or the stream of an account changed: the horizon moves with this commit.
     pub(super) fn change(&self) -> u64 {
         self.changed.set(true);
         self.horizon.get()

@@ -188,6 +188,7 @@ fn serve(database: &Path) {
         horizon: 0,
         account_rev: 0,
         acknowledged: 0,
+        stamp: None,
     };
     let commands = [
         Command::SendMessage { conversation, message, text: "bonjour".into(), composed_at_ms: NOW_MS },

@@ -89,6 +89,7 @@ impl World {
             horizon: 0,
             account_rev: 0,
             acknowledged: 0,
+            stamp: None,
         };
         let backlog = Arc::new(Backlog::default());
         self.backlogs.insert(connection, Arc::clone(&backlog));
@@ -166,7 +167,7 @@ impl World {
             return;
         }
         let head = answers.iter().find_map(|frame| match frame {
-            ServerFrame::Window { request: 1, window } => Some(window.as_of.seq),
+            ServerFrame::Window { request: 1, window, .. } => Some(window.as_of.seq),
             _ => None,
         });
         let events = answers.iter().find_map(|frame| match frame {

@@ -282,6 +282,7 @@ pub(crate) fn hello() -> Hello {
         horizon: 0,
         account_rev: 0,
         acknowledged: 0,
+        stamp: None,
     }
 }
 
@@ -353,6 +354,7 @@ pub(crate) struct Socket {
 
 /// What came of reading.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(crate) enum Next {
     Frame(ServerFrame),
     Closed(u16),

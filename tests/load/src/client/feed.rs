@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fil_client::session::{Effect, Session};
 use fil_engine::{Input, Now};
 use fil_protocol::limits::PULL_EVENTS_MAX;
-use fil_protocol::{ClientFrame, ConversationId, Head, Seq, ServerFrame, Stream, Welcome};
+use fil_protocol::{ClientFrame, ConversationId, Head, Seq, ServerFrame, Stamp, Stream, Welcome};
 
 use super::sample::{self, Sample};
 use crate::Failure;
@@ -62,6 +62,8 @@ impl Feed {
             heads: newest_first
                 .map(|number| Head { conversation: sample::conversation(number), seq: Seq(up_to) })
                 .collect(),
+            diverged: false,
+            stamp: self.stamp(),
         });
         let mut asked = VecDeque::new();
         self.frame(session, &welcome, &mut fed, &mut asked)?;
@@ -88,7 +90,7 @@ impl Feed {
     /// Pushes the event that follows in a conversation, as a server does.
     pub(crate) fn push(&mut self, session: &mut Session, number: u64, seq: u64) -> Result<Fed, Failure> {
         let event = self.sample.event(number, seq);
-        let frame = ServerFrame::Event { conversation: sample::conversation(number), event };
+        let frame = ServerFrame::Event { conversation: sample::conversation(number), event, stamp: self.stamp() };
         let mut fed = Fed { events: 1, ..Fed::default() };
         self.frame(session, &frame, &mut fed, &mut VecDeque::new())?;
         Ok(fed)
@@ -122,9 +124,14 @@ impl Feed {
                 let after = after.unwrap_or(Seq::ZERO);
                 let last = up_to.min(after.0 + PULL_EVENTS_MAX as u64);
                 let events = (after.0 + 1..=last).map(|seq| self.sample.event(number, seq)).collect();
-                ServerFrame::Events { request, conversation, after, events }
+                ServerFrame::Events { request, conversation, after, events, stamp: self.stamp() }
             }
         }
+    }
+
+    /// Another one with every frame, as a busy server gives it.
+    fn stamp(&self) -> Option<Stamp> {
+        Some(Stamp { horizon: self.clock_ms, mark: 3_735_928_559 })
     }
 
     fn now(&mut self) -> Now {

@@ -109,7 +109,7 @@ impl Sample {
             }))
         };
         let entries = (0..self.conversations).map(entry).collect();
-        AccountChanges { request: Some(request), after: 0, rev: self.conversations, full: true, entries }
+        AccountChanges { request: Some(request), after: 0, rev: self.conversations, full: true, entries, stamp: None }
     }
 
     /// Who is on a place in a conversation: the account itself is on the first, no two on the same.

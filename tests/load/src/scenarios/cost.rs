@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use fil_protocol::{ClientFrame, ConversationId, Outcome, Seq, ServerFrame, Verdict};
+use fil_protocol::{ClientFrame, ConversationId, Outcome, Seq, ServerFrame, Stamp, Verdict};
 use fil_server::node::ConnectionId;
 use rusqlite::Connection;
 
@@ -160,7 +160,8 @@ fn codec(command: &str) -> Result<Cost, Failure> {
     let body = fil_protocol::KnownEvent::Message { id, text, sent: 1, composed_at_ms: 1 };
     let author = fil_protocol::AccountId(id.0);
     let event = fil_protocol::Event { seq: Seq(1), at_ms: 1, author, body: fil_protocol::EventBody::Known(body) };
-    let event = ServerFrame::Event { conversation, event };
+    let event =
+        ServerFrame::Event { conversation, event, stamp: Some(Stamp { horizon: 1_000_000, mark: 3_735_928_559 }) };
     let verdict = ServerFrame::Verdict(Verdict { no, outcome: Outcome::Applied { seq: Seq(1) } });
     let (_, cost) = Cost::of(|| Ok((ClientFrame::decode(command)?, verdict.encode(), event.encode())))?;
     Ok(cost)

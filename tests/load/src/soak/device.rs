@@ -304,7 +304,7 @@ impl Device {
                     session.wire.queue(&ClientFrame::Acknowledge { no: verdict.no }.encode());
                 }
             }
-            ServerFrame::Event { conversation, event } => {
+            ServerFrame::Event { conversation, event, .. } => {
                 self.shared.counts.borrow_mut().delivered += 1;
                 self.shared.saw(self.habits.person, conversation, event.seq);
                 if event.seq.0 == self.cursor + 1 {

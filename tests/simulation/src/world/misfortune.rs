@@ -82,6 +82,7 @@ impl World {
             Fault::Suspend => self.suspend(),
             Fault::AccountDisabled => self.disable(),
             Fault::RestoreByCommand | Fault::RestoreByCopy => self.restore(fault)?,
+            Fault::RestoreFolder => self.restore_folder()?,
             Fault::TwoProcesses => self.intrude()?,
             _ => return Err(format!("{fault} does not strike by itself")),
         }
@@ -343,6 +344,52 @@ impl World {
         } else {
             self.server.replace_database();
         }
+        self.begin_restored()
+    }
+
+    /// The first strike takes a snapshot of the whole folder, the next puts it back, if that has not been done soon after
+    /// it was taken, and so on.
+    fn restore_folder(&mut self) -> Result<(), String> {
+        if self.snapshot_ms.is_some() {
+            return self.put_folder_back();
+        }
+        if self.server.is_up() && !self.server.disk_fails {
+            self.server.take_snapshot().map_err(|error| format!("the snapshot: {error}"))?;
+            self.snapshot_ms = Some(self.now_ms);
+            if self.chance.fate.permille(500) {
+                // The fewer commits are lost, the sooner the server has counted past them.
+                let soon_ms = self.now_ms + self.chance.fate.between(100, 3_000);
+                self.put(soon_ms, Due::PutFolderBack);
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder is put back. Some devices, or all but one, cannot reach the server for a while then: it counts on
+    /// meanwhile, past everything that they have seen.
+    pub(super) fn put_folder_back(&mut self) -> Result<(), String> {
+        if !self.server.is_up() || self.server.disk_fails {
+            return Ok(());
+        }
+        let Some(snapshot_ms) = self.snapshot_ms.take() else { return Ok(()) };
+        self.struck(Fault::RestoreFolder);
+        // A backup in the folder goes the way of everything in it.
+        self.backup_ms.take_if(|backup_ms| *backup_ms > snapshot_ms);
+        self.server.kill();
+        self.server_is_gone();
+        self.server.put_folder_back();
+        let away_permille = if self.chance.fate.permille(500) { 400 } else { 1_000 };
+        let there = self.any_device();
+        for index in 0..self.devices.len() {
+            if index != there && self.chance.fate.permille(away_permille) {
+                self.devices[index].cut_off_until_ms = self.now_ms + self.chance.fate.between(1_000, 20_000);
+            }
+        }
+        self.begin_restored()
+    }
+
+    /// The server begins on an older database.
+    fn begin_restored(&mut self) -> Result<(), String> {
         self.oracle.restored();
         self.devices.iter_mut().for_each(|device| device.received.may_be_emptied());
         self.people.ledger.restored();

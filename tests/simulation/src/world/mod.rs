@@ -72,6 +72,8 @@ enum Due {
     Heal(Option<usize>),
     /// The server notes how far it has come.
     Note,
+    /// The server's folder is put back to its snapshot, if there is one.
+    PutFolderBack,
     /// Nothing: somebody wants to look.
     Look,
 }
@@ -129,6 +131,8 @@ struct World {
     disabled: BTreeSet<AccountId>,
     /// When the backup was taken that would be restored next.
     backup_ms: Option<u64>,
+    /// When the snapshot of the folder was taken that would be put back next.
+    snapshot_ms: Option<u64>,
     /// The next outputs of the server are lost with all connections.
     lose_reply: bool,
     /// This device's process ends after its next commit, before its frames leave.
@@ -225,6 +229,7 @@ impl World {
             stalls: BTreeMap::new(),
             disabled: BTreeSet::new(),
             backup_ms: None,
+            snapshot_ms: None,
             lose_reply: false,
             crash_after_commit: None,
             failing: BTreeMap::new(),
@@ -243,7 +248,7 @@ impl World {
                 world.later(half_ms, Due::Update(index));
             }
         }
-        if faults.has(Fault::RestoreByCopy) {
+        if faults.has(Fault::RestoreByCopy) || faults.has(Fault::RestoreFolder) {
             world.put(NOTE_MS, Due::Note);
         }
         world.faults = faults;
@@ -341,6 +346,7 @@ impl World {
                 self.put(self.now_ms + NOTE_MS, Due::Note);
                 self.server.note().map_err(|error| format!("the witness: {error}"))
             }
+            Due::PutFolderBack => self.put_folder_back(),
             Due::Look => Ok(()),
         }
     }

@@ -262,6 +262,8 @@ mod tests {
                  ALTER TABLE conversation DROP COLUMN newest_body;
                  DROP INDEX item_by_message;
                  CREATE UNIQUE INDEX item_by_message ON item (message, conversation) WHERE message IS NOT NULL;
+                 ALTER TABLE state DROP COLUMN stamp_horizon;
+                 ALTER TABLE state DROP COLUMN stamp_mark;
                  PRAGMA user_version = 1;",
             )
             .unwrap();

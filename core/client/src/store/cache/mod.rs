@@ -24,4 +24,5 @@ pub(super) const MIGRATIONS: Migrations = &[
         unknown::table!()
     ),
     concat!(item::index_by_conversation!(), conversation::summary!()),
+    state::stamp!(),
 ];
