@@ -75,8 +75,15 @@ pub fn examine(
     noted: Option<Witness>,
     new: Epoch,
 ) -> Result<Option<(Witness, Witness)>, StoreError> {
-    let found = Witness::of(&*store.open_reads()?.snapshot()?)?;
-    let Some(noted) = noted.filter(|noted| noted.contradicts(&found)) else { return Ok(None) };
+    let (found, before) = {
+        let mut reads = store.open_reads()?;
+        let reader = reads.snapshot()?;
+        (Witness::of(&*reader)?, reader.epoch_before()?)
+    };
+    // A server that began its epoch in the second before it ended has not noted it.
+    let named =
+        |noted: Witness| if Some(noted.epoch) == before { Witness { epoch: found.epoch, ..noted } } else { noted };
+    let Some(noted) = noted.filter(|noted| named(*noted).contradicts(&found)) else { return Ok(None) };
     start_new_epoch(store, new)?;
     Ok(Some((noted, found)))
 }
@@ -102,8 +109,11 @@ mod tests {
         let ahead = Witness { horizon: now.horizon + 1, ..now };
         assert_eq!(examine(store, Some(ahead), new).unwrap(), Some((ahead, now)));
         assert_eq!(store.open_reads().unwrap().snapshot().unwrap().epoch().unwrap(), new);
+        // Noted in the epoch before, and no further: the server ended before it noted the new one.
+        assert_eq!(examine(store, Some(now), Epoch::from([9; 16])).unwrap(), None);
+        assert!(examine(store, Some(ahead), Epoch::from([9; 16])).unwrap().is_some());
         let other = Witness { epoch: Epoch::from([8; 16]), horizon: 0 };
-        assert!(examine(store, Some(other), Epoch::from([9; 16])).unwrap().is_some());
+        assert!(examine(store, Some(other), Epoch::from([10; 16])).unwrap().is_some());
     }
 
     /// Row 50: an epoch that a start began is noted by it, so the next start, however soon, finds nothing to mend.

@@ -122,7 +122,8 @@ impl Session {
                     Action::LoadJournal { after } => {
                         // What this step has settled so far must be in the journal before it is read.
                         self.store.apply(&std::mem::take(&mut writes))?;
-                        pending.push_front(Input::Journal(self.store.journal(after)?));
+                        let (rows, unnamed) = (self.store.journal(after)?, self.store.unnamed()?);
+                        pending.push_front(Input::Journal { rows, unnamed });
                     }
                     Action::Connect => effects.push(Effect::Connect),
                     Action::Close => effects.push(Effect::Close),

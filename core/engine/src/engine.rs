@@ -1,7 +1,8 @@
 //! The machines put together: what one input means to each of them.
 
 use fil_protocol::{
-    Class, ClientFrame, ErrorCode, Hello, KnownAccountEntry, ProtocolError, ServerFrame, VersionRange, Welcome,
+    Class, ClientFrame, ConversationId, ErrorCode, Hello, KnownAccountEntry, ProtocolError, ServerFrame, VersionRange,
+    Welcome,
 };
 
 use crate::action::{Action, Change, StoreAction};
@@ -154,12 +155,16 @@ impl Engine {
             Input::Connected => self.greet(now, &mut actions),
             Input::Disconnected { error } => self.disconnect(now, error.as_ref(), &mut actions),
             Input::Frame(frame) => self.receive(now, frame, &mut actions),
-            Input::Journal(rows) => {
+            Input::Journal { rows, unnamed } => {
                 if let Some(applied) = self.loading.take() {
                     let sync = &self.sync;
                     let known = |conversation| sync.follows(conversation);
                     let begun = self.outbox.reopened(now, applied, rows, &known, &mut self.jitter, &mut actions);
                     self.sync.offered(&mut actions);
+                    // What is offered again waits for its conversation. The rest of what nobody names is of conversations that
+                    // were taken away while the cache was of another history.
+                    let waits = |id: &ConversationId| self.outbox.waits_in(*id);
+                    unnamed.into_iter().filter(|id| !waits(id)).for_each(|id| self.sync.settled(id));
                     self.begun(now, begun, &mut actions);
                 }
             }
@@ -175,6 +180,10 @@ impl Engine {
         self.connect(now, step, actions);
         if !self.connection.is_open() {
             return;
+        }
+        // As long as the journal has not been offered to a restored server, nothing may be taken out of it.
+        if self.reopening.is_none() && self.loading.is_none() {
+            self.outbox.take_settled().into_iter().for_each(|conversation| self.sync.settled(conversation));
         }
         self.sync.finish(now.monotonic_ms, actions);
         if let Some(applied) = self.reopening.take_if(|_| self.sync.knows_account()) {
@@ -333,6 +342,7 @@ impl Engine {
         let begun = self.outbox.welcomed(now, welcome, lost, &known, &mut self.jitter, actions);
         if let Begun::Loading { applied } = begun {
             self.reopening = Some(applied);
+            self.sync.keep_journal();
         }
         self.begun(now, begun, actions);
         actions.push(Action::Tell(Change::Status));

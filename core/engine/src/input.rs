@@ -62,8 +62,13 @@ pub enum Input {
     },
     /// From the server.
     Frame(ServerFrame),
-    /// From the store: the journal rows that [`crate::Action::LoadJournal`] asked for, by row.
-    Journal(Vec<Row>),
+    /// From the store: what [`crate::Action::LoadJournal`] asked for.
+    Journal {
+        /// The rows, by row.
+        rows: Vec<Row>,
+        /// Conversations that the journal has applied commands in, and that the cache does not know.
+        unnamed: Vec<ConversationId>,
+    },
     /// From the driver: a deadline was reached. Harmless at any time.
     Tick,
 }

@@ -17,6 +17,7 @@
 //! [`COMMANDS_IN_FLIGHT_MAX`] are transmitted without a verdict.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::mem;
 
 use fil_protocol::limits::{COMMANDS_IN_FLIGHT_MAX, JOURNAL_MS};
 use fil_protocol::{
@@ -85,6 +86,8 @@ pub struct Outbox {
     /// Conversations that the server has lost, and whose members have not brought them back yet. What was written in them
     /// waits without a number, in its order, and holds nothing else back.
     awaited: BTreeSet<ConversationId>,
+    /// Conversations in which a command was applied, for sync to see to it that they are still here.
+    settled: BTreeSet<ConversationId>,
     /// Something was settled since the journal was last pruned, or nobody has looked at it yet.
     prune_due: bool,
     /// Since when the server has failed on what it was sent, by the wall clock.
@@ -127,6 +130,7 @@ impl Outbox {
             journal_due: false,
             bereft: false,
             awaited: BTreeSet::new(),
+            settled: BTreeSet::new(),
             prune_due: true,
             failing_since_ms: None,
         }
@@ -145,6 +149,11 @@ impl Outbox {
         if self.journal_due || another { 0 } else { self.acknowledged }
     }
 
+    /// The conversations in which commands were applied since this was last asked.
+    pub fn take_settled(&mut self) -> BTreeSet<ConversationId> {
+        mem::take(&mut self.settled)
+    }
+
     /// How many commands wait.
     pub fn waiting(&self) -> usize {
         self.rows.len()
@@ -153,6 +162,11 @@ impl Outbox {
     /// Whether this row waits.
     pub fn holds(&self, row: RowId) -> bool {
         self.rows.iter().any(|known| known.row == row)
+    }
+
+    /// Whether a row of this conversation waits.
+    pub fn waits_in(&self, conversation: ConversationId) -> bool {
+        self.rows.iter().any(|row| row.command.conversation() == conversation)
     }
 
     /// How many commands wait until whoever began their conversation brings it back to a restored server.
@@ -286,10 +300,13 @@ impl Outbox {
     ) -> Begun {
         self.journal_due = false;
         let numbers_count = !self.numbers_doubtful;
-        let journal: Vec<Row> = journal
-            .into_iter()
-            .filter(|row| (row.no.is_some() && numbers_count) || may_be_repeated(&row.command))
-            .collect();
+        let offers = |row: &Row| (row.no.is_some() && numbers_count) || may_be_repeated(&row.command);
+        let (journal, never): (Vec<Row>, Vec<Row>) = journal.into_iter().partition(offers);
+        // What cannot be offered is of the history that was lost, and so is the event that it was applied as: a title would
+        // be drawn over the server's as long as the new history has not come as far.
+        for row in never {
+            actions.push(Action::Store(StoreAction::RemoveCommand { row: row.row }));
+        }
         if !journal.is_empty() {
             let rows = journal.iter().map(|row| row.row).collect();
             actions.push(Action::Store(StoreAction::ReopenJournal { rows }));
@@ -389,6 +406,7 @@ impl Outbox {
             Outcome::Applied { seq } => {
                 let settled = StoreAction::SettleCommand { row: row.row, seq, wall_ms: now.wall_ms };
                 actions.push(Action::Store(settled));
+                self.settled.insert(conversation);
                 self.prune_due = true;
             }
             Outcome::Rejected { code } => self.reject(&row, code, actions),

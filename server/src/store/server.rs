@@ -22,6 +22,9 @@ pub trait ReadServer {
     /// The history that all numbers belong to.
     fn epoch(&self) -> Result<Epoch, StoreError>;
 
+    /// The history that this one began after; none if the database was never restored.
+    fn epoch_before(&self) -> Result<Option<Epoch>, StoreError>;
+
     /// The number of the last commit that changed a conversation or the stream of an account.
     fn committed_horizon(&self) -> Result<u64, StoreError>;
 

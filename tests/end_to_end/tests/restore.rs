@@ -1,6 +1,7 @@
 //! The restore drill with everybody: two organisations, one account with two devices, traffic before, during and after
 //! the backup, then the server is lost. Whatever was acknowledged comes back from the devices, in order, once, whether
-//! the database comes back by the command or is copied back by hand. Rows 26 and 50 of the failure catalogue.
+//! the database comes back by the command, or it or the whole folder is copied back by hand. Rows 26 and 50 of the
+//! failure catalogue.
 //!
 //! What does not come back by itself is written down here, too: what was deleted after the backup by somebody else's
 //! hand stays deleted only if that hand offers it again (`docs/decisions/0006-no-deletion-ledger-yet.md`).
@@ -19,6 +20,8 @@ enum Way {
     Command,
     /// The database file of that time, copied back into the folder where the server ran.
     FileByHand,
+    /// The whole folder of that time, witness and all: what a snapshot of the machine does.
+    FolderByHand,
 }
 
 /// Everybody, and what they have.
@@ -88,6 +91,12 @@ fn after_a_restore_by_the_command_everything_acknowledged_comes_back() {
 #[test]
 fn after_a_database_file_was_copied_back_by_hand_everything_acknowledged_comes_back() {
     drill(Way::FileByHand);
+}
+
+/// Row 50: by hand, the whole folder: the server notices by the stamps of those who come back.
+#[test]
+fn after_a_whole_folder_was_put_back_by_hand_everything_acknowledged_comes_back() {
+    drill(Way::FolderByHand);
 }
 
 fn drill(way: Way) {
@@ -200,6 +209,10 @@ fn bring_back(house: &House, way: Way, saved: &Path, backup: &Path) {
                 let _ = fs::remove_file(data.join(file));
             }
             fs::copy(saved.join("fil.db"), data.join("fil.db")).expect("the copy is there");
+        }
+        Way::FolderByHand => {
+            fs::remove_dir_all(&data).expect("the folder is ours");
+            copy(saved, &data);
         }
     }
 }

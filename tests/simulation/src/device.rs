@@ -240,7 +240,11 @@ impl Device {
 
     /// The update of the app to the server's version. Its process must not run.
     pub fn update(&mut self) -> Result<(), String> {
-        self.dialect.update(&self.folder.join("cache.db")).map_err(|error| error.to_string())
+        match self.dialect.update(&self.folder.join("cache.db")) {
+            // A damaged cache is built again, and nothing in it is of another version then.
+            Err(_) if self.flipped => Ok(()),
+            updated => updated.map_err(|error| error.to_string()),
+        }
     }
 
     /// Writes fail from now on: after so many more, once or until [`Device::heal_disk`].

@@ -72,6 +72,8 @@ impl Received {
                 self.account_questions = 0;
                 self.asks_for_everything &= !changes.full;
             }
+            // Said with every connection until the journal was offered, and each time the cache is emptied.
+            ServerFrame::Welcome(welcome) => self.may_be_emptied |= welcome.diverged,
             _ => {}
         }
     }

@@ -4,8 +4,10 @@
 //! that was a refusal, the screen has said so. What a restored server has lost is offered again where that is possible
 //! without undoing what others did since (DESIGN.md section 4): messages, edits, deletions and new conversations.
 
+use std::collections::BTreeMap;
+
 use fil_client::store::CommandState;
-use fil_protocol::{Command, ConversationId, Seq};
+use fil_protocol::{Command, ConversationId, MessageId, Seq};
 use fil_server::store::{ReadStore, StoreError};
 
 use crate::cast::Cast;
@@ -42,20 +44,43 @@ pub fn account_for(devices: &mut [Device], people: &People, oracle: &Oracle) -> 
             }
         }
     }
-    for press in people.ledger.presses().iter().filter(|press| !press.moot) {
-        let refused = seen.iter().any(|(device, command)| {
+    let refused = |press: &Press| {
+        seen.iter().any(|(device, command)| {
             let same_message = matches!(command, Command::SendMessage { .. })
                 && matches!(press.command, Command::SendMessage { .. })
                 && command.message() == press.command.message();
             // An edit before the first transmission has rewritten the row.
             *device == press.device && (*command == press.command || same_message)
-        });
-        if !refused && !led_somewhere(press, people, oracle) {
+        })
+    };
+    for press in last_edits(people) {
+        let Press { device, command, .. } = press;
+        let Command::EditMessage { message, text, .. } = command else { continue };
+        let gone = people.pressed.get(message).is_some_and(|pressed| oracle.may_be_gone(pressed));
+        let counts = !gone && !refused(press) && !oracle.rejected(*device, command);
+        if let Some(now) = oracle.text_of(*message).filter(|now| counts && now != text) {
+            return Err(format!("{message} was left as {text:?} and has become {now:?} again"));
+        }
+    }
+    for press in people.ledger.presses().iter().filter(|press| !press.moot) {
+        if !refused(press) && !led_somewhere(press, people, oracle) {
             let Press { device, command, .. } = press;
             return Err(format!("device {device}: {command:?} is lost"));
         }
     }
     Ok(())
+}
+
+/// The last edits of messages that were edited on one device alone: nobody else can have changed what they left.
+fn last_edits(people: &People) -> impl Iterator<Item = &Press> {
+    let mut last: BTreeMap<MessageId, Option<&Press>> = BTreeMap::new();
+    for press in people.ledger.presses().iter().filter(|press| !press.moot) {
+        if let Command::EditMessage { message, .. } = press.command {
+            let known = last.entry(message).or_insert(Some(press));
+            *known = known.filter(|known| known.device == press.device).map(|_| press);
+        }
+    }
+    last.into_values().flatten()
 }
 
 fn led_somewhere(press: &Press, people: &People, oracle: &Oracle) -> bool {

@@ -126,7 +126,7 @@ impl Store {
     pub fn snapshot(&self, first: Generation) -> Result<Snapshot, StoreError> {
         let device = device::load(&self.db, first)?;
         let state = cache::state::load(&self.db)?;
-        let conversations = cache::conversation::cursors(&self.db)?;
+        let (conversations, unnamed) = (cache::conversation::cursors(&self.db)?, command::unnamed(&self.db)?);
         Ok(Snapshot {
             outbox: Kept {
                 generation: device.generation,
@@ -137,9 +137,9 @@ impl Store {
             },
             cursors: match state {
                 Some(State { epoch, horizon, account_rev, stamp }) => {
-                    Cursors { epoch: Some(epoch), horizon, account_rev, stamp, conversations }
+                    Cursors { epoch: Some(epoch), horizon, account_rev, stamp, conversations, unnamed }
                 }
-                None => Cursors::default(),
+                None => Cursors { unnamed, ..Cursors::default() },
             },
             read_marks: read_mark::all(&self.db)?,
         })
@@ -153,6 +153,11 @@ impl Store {
     /// The journal rows with a higher number than this, and those of earlier generations.
     pub fn journal(&self, after: u64) -> Result<Vec<Row>, StoreError> {
         Ok(command::journal(&self.db, after)?)
+    }
+
+    /// The conversations of the journal that the cache does not know.
+    pub fn unnamed(&self) -> Result<Vec<ConversationId>, StoreError> {
+        Ok(command::unnamed(&self.db)?)
     }
 
     /// Carries out the store actions of one step: all of them or none.

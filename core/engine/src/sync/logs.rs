@@ -87,6 +87,11 @@ impl Logs {
         self.logs.get(&id).and_then(|log| log.cursor)
     }
 
+    /// Whether it is there, and somebody has said that the account is a member.
+    pub(super) fn follows(&self, id: ConversationId) -> bool {
+        self.logs.get(&id).is_some_and(|log| log.followed)
+    }
+
     /// Whether it is there.
     pub(super) fn contains(&self, id: ConversationId) -> bool {
         self.logs.contains_key(&id)

@@ -14,6 +14,8 @@
 mod breaker;
 mod log;
 mod logs;
+mod stamps;
+mod unnamed;
 
 use std::collections::BTreeSet;
 
@@ -28,6 +30,8 @@ pub use log::HELD_MAX;
 use log::Pull;
 use logs::Logs;
 pub use logs::STRANGERS_MAX;
+use stamps::Stamps;
+use unnamed::Unnamed;
 
 /// Pulls under way at once: enough to keep the line busy, few enough that the conversation on screen never waits long.
 pub const PULLS_MAX: usize = 4;
@@ -54,6 +58,8 @@ pub struct Cursors {
     pub stamp: Option<Stamp>,
     /// The conversations that are known, with the cursor of those that are stored.
     pub conversations: Vec<(ConversationId, Option<Seq>)>,
+    /// Conversations that the journal has applied commands in, and that are not known.
+    pub unnamed: Vec<ConversationId>,
 }
 
 /// The machine.
@@ -63,13 +69,9 @@ pub struct Sync {
     horizon: u64,
     /// The horizon that holds once every head is reached.
     promised: u64,
-    /// The newest place in its history that the server has named: by it the server finds out, at the next hello, whether
-    /// its database still is of the history that this device has heard. Never before the horizon.
-    stamp: Option<Stamp>,
-    /// The same, as long as the journal has not been offered to a server that has another history: until then a hello
-    /// says the old stamp, or else a crash in between would make this device pass for one that has lost nothing.
-    withheld: Option<Option<Stamp>>,
+    stamps: Stamps,
     account: Account,
+    unnamed: Unnamed,
     logs: Logs,
     shown: Option<ConversationId>,
     open: bool,
@@ -97,9 +99,9 @@ impl Sync {
             epoch: cursors.epoch,
             horizon: cursors.horizon,
             promised: cursors.horizon,
-            stamp: cursors.stamp,
-            withheld: None,
+            stamps: Stamps::stored(cursors.stamp),
             account,
+            unnamed: Unnamed::stored(cursors.unnamed),
             logs,
             shown: None,
             open: false,
@@ -126,7 +128,7 @@ impl Sync {
 
     /// For `hello`.
     pub fn stamp(&self) -> Option<Stamp> {
-        self.stamp
+        self.stamps.told()
     }
 
     /// The last event of a conversation that is stored here; none if nothing is.
@@ -174,21 +176,14 @@ impl Sync {
     /// `welcome` came. Cursors of another history (another epoch, or one that was `lost` under the same) are forgotten,
     /// with everything that was cached under them.
     pub fn welcomed(&mut self, now_ms: u64, welcome: &Welcome, lost: bool, actions: &mut Vec<Action>) {
-        self.withheld = None;
-        let told = self.stamp.filter(|_| lost && self.epoch == Some(welcome.epoch));
+        let before = self.stamps.told().filter(|_| lost && self.epoch == Some(welcome.epoch));
         if lost || self.epoch != Some(welcome.epoch) {
             self.reset(welcome.epoch, actions);
         }
         self.open = true;
         self.breaker.clear_pauses();
         self.promised = welcome.horizon;
-        if told.is_some() {
-            self.set_stamp(told, actions);
-            self.withheld = Some(welcome.stamp);
-        } else {
-            // Also backwards to none: a server that names no stamp must not be judged by one that another gave.
-            self.set_stamp(welcome.stamp, actions);
-        }
+        self.stamps.welcomed(welcome.stamp, before, actions);
         self.account.head = welcome.account_rev;
         self.heads(now_ms, &welcome.heads);
         // A head that came after its conversation was taken away leaves a log that the server will never name again.
@@ -201,7 +196,7 @@ impl Sync {
     fn reset(&mut self, epoch: Epoch, actions: &mut Vec<Action>) {
         self.epoch = Some(epoch);
         self.horizon = 0;
-        self.stamp = None;
+        self.stamps = Stamps::default();
         self.account = Account { whole: true, ..Account::default() };
         self.logs.clear();
         actions.push(Action::Store(StoreAction::ResetCache { epoch }));
@@ -211,27 +206,25 @@ impl Sync {
     /// Whatever the server says, it says of this place in its history. Stored with what it came with, or else a device
     /// could hold more than it owns up to.
     pub fn stamped(&mut self, stamp: Option<Stamp>, actions: &mut Vec<Action>) {
-        let known = self.withheld.unwrap_or(self.stamp);
-        let newer = |stamp: &Stamp| known.is_none_or(|known| known.horizon < stamp.horizon);
-        let Some(stamp) = stamp.filter(newer) else { return };
-        match &mut self.withheld {
-            Some(withheld) => *withheld = Some(stamp),
-            None => self.set_stamp(Some(stamp), actions),
-        }
+        self.stamps.heard(stamp, actions);
     }
 
     /// What a server with another history may lack is in the outbox again: this device is of its history from now on.
     pub fn offered(&mut self, actions: &mut Vec<Action>) {
-        if let Some(stamp) = self.withheld.take() {
-            self.set_stamp(stamp, actions);
+        self.stamps.offered(actions);
+    }
+
+    /// A command was applied in this conversation. Where it is not followed, it was taken away before the verdict came, or
+    /// will be named in a moment: the account stream is asked, and what it still does not name then is forgotten.
+    pub fn settled(&mut self, conversation: ConversationId) {
+        if !self.logs.follows(conversation) {
+            self.unnamed.note(conversation);
         }
     }
 
-    fn set_stamp(&mut self, stamp: Option<Stamp>, actions: &mut Vec<Action>) {
-        if self.stamp != stamp {
-            self.stamp = stamp;
-            actions.push(Action::Store(StoreAction::SetStamp { stamp }));
-        }
+    /// The journal is going to be offered to a restored server, so nothing may be taken out of it before.
+    pub fn keep_journal(&mut self) {
+        self.unnamed = Unnamed::default();
     }
 
     /// Heads that `welcome` or a heartbeat named, most recently changed first. What is missing is pulled at once:
@@ -338,9 +331,20 @@ impl Sync {
         changes: AccountChanges,
         actions: &mut Vec<Action>,
     ) -> Vec<KnownAccountEntry> {
-        if changes.request.is_some() && changes.request == self.account.pull.map(|pull| pull.request) {
+        let answered = changes.request.is_some() && changes.request == self.account.pull.map(|pull| pull.request);
+        let news = self.changed(now_ms, changes, actions);
+        if answered {
             self.account.pull = None;
+            let logs = &self.logs;
+            let gone: Vec<_> = self.unnamed.answered().into_iter().filter(|id| !logs.follows(*id)).collect();
+            for conversation in gone {
+                self.erase(conversation, actions);
+            }
         }
+        news
+    }
+
+    fn changed(&mut self, now_ms: u64, changes: AccountChanges, actions: &mut Vec<Action>) -> Vec<KnownAccountEntry> {
         if changes.full && changes.rev < self.account.rev && !self.account.whole {
             // An answer to an earlier question, overtaken by pushes.
             return Vec::new();
@@ -427,16 +431,21 @@ impl Sync {
     fn forget(&mut self, conversation: ConversationId, actions: &mut Vec<Action>) {
         if self.logs.remove(conversation) {
             self.breaker.progress(Stream::Conversation(conversation));
-            actions.push(Action::Store(StoreAction::ForgetConversation { conversation }));
-            actions.push(Action::Tell(Change::Conversations));
-            actions.push(Action::Tell(Change::Timeline(conversation)));
+            self.erase(conversation, actions);
         }
+    }
+
+    fn erase(&mut self, conversation: ConversationId, actions: &mut Vec<Action>) {
+        actions.push(Action::Store(StoreAction::ForgetConversation { conversation }));
+        actions.push(Action::Tell(Change::Conversations));
+        actions.push(Action::Tell(Change::Timeline(conversation)));
     }
 
     /// A pull was refused; `gone` if what was asked for does not exist for this account.
     pub fn refused(&mut self, now_ms: u64, request: u64, gone: bool, actions: &mut Vec<Action>) {
         if self.account.pull.is_some_and(|pull| pull.request == request) {
             self.account.pull = None;
+            self.unnamed.unanswered();
             self.account.due_ms = Some(now_ms + REFUSED_MS);
         }
         let Some(conversation) = self.logs.pulled_by(request) else { return };
@@ -452,9 +461,10 @@ impl Sync {
     /// The connection is gone.
     pub fn disconnected(&mut self) {
         self.open = false;
-        self.withheld = None;
+        self.stamps.disconnected();
         self.account.pull = None;
         self.account.due_ms = None;
+        self.unnamed.unanswered();
         self.logs.disconnected();
     }
 
@@ -479,6 +489,7 @@ impl Sync {
         let late = |pull: &Option<Pull>| pull.is_some_and(|pull| now_ms >= pull.until_ms);
         if late(&self.account.pull) {
             self.account.pull = None;
+            self.unnamed.unanswered();
             self.account.due_ms = Some(now_ms);
         }
         for conversation in self.logs.late(now_ms) {
@@ -518,11 +529,11 @@ impl Sync {
     }
 
     fn ask_account(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
-        let account = &mut self.account;
-        let waits = account.due_ms.is_some_and(|due_ms| now_ms < due_ms);
-        if account.pull.is_some() || !account.is_behind() || waits {
+        let waits = self.account.due_ms.is_some_and(|due_ms| now_ms < due_ms);
+        if self.account.pull.is_some() || !self.asks_account() || waits {
             return;
         }
+        let account = &mut self.account;
         let cursor = (!account.whole).then_some(Seq(account.rev));
         let after = match self.breaker.ask(now_ms, Stream::Account, cursor) {
             Allowed::Events => cursor,
@@ -536,8 +547,14 @@ impl Sync {
         self.last_request += 1;
         account.due_ms = None;
         account.pull = Some(Pull { request: self.last_request, until_ms: now_ms + PULL_MS_MAX });
+        self.unnamed.ask();
         let (request, stream) = (self.last_request, Stream::Account);
         actions.push(Action::Send(ClientFrame::Pull { request, stream, after, items_max: None }));
+    }
+
+    /// Whether there is something that the account stream has to be asked.
+    fn asks_account(&self) -> bool {
+        self.account.is_behind() || self.unnamed.is_open()
     }
 
     /// The most pushes of one conversation that are held.
@@ -565,7 +582,7 @@ impl Sync {
         let next = if self.pulls() >= PULLS_MAX { None } else { self.logs.next_due_ms() };
         let of_account = match self.account.pull {
             Some(pull) => Some(pull.until_ms),
-            None if !self.account.is_behind() => None,
+            None if !self.asks_account() => None,
             None => self.account.due_ms,
         };
         under_way.chain(next).chain(of_account).min()

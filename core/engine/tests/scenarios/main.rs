@@ -90,6 +90,9 @@ scenarios! {
     read_marks_wait_until_caught_up
     /// Row 37: a conversation that was taken away leaves no trace.
     a_lost_membership_leaves_no_trace
+    /// Found by the simulation (seeds 304 and 332): where a conversation was taken away before the verdict came, the journal
+    /// would have kept it in the list for a week.
+    a_verdict_after_the_end_leaves_no_trace
     /// A message that has lost its number to a new generation may have been applied: its deletion queues behind it.
     what_was_transmitted_is_not_taken_back
     /// Found by the simulation (seed 958): a late push of a conversation that is gone kept the client catching up for ever.

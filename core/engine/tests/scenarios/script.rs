@@ -91,10 +91,15 @@ impl Player {
             verb @ ("send" | "edit" | "delete" | "title") => {
                 Input::Enqueue { row: self.row(), command: command(verb, &words, 1) }
             }
-            "journal" => Input::Journal(journal(&words)),
+            "journal" => Input::Journal { rows: journal(&words), unnamed: unnamed(&words) },
             verb => Input::Frame(frame(verb, &words)),
         }
     }
+}
+
+/// `unnamed=a,b` are conversations that the journal has applied commands in, and that are not known.
+fn unnamed(words: &Words<'_>) -> Vec<ConversationId> {
+    words.list("unnamed").into_iter().map(|(name, _)| conversation(name)).collect()
 }
 
 /// `rows=x:1,y:2` are messages by row; `no=` is the number of the first, 0 for an earlier generation; `in=` says where,

@@ -74,6 +74,10 @@ impl ReadServer for FailingCommit<'_> {
         self.transaction.committed_horizon()
     }
 
+    fn epoch_before(&self) -> Result<Option<Epoch>, StoreError> {
+        self.transaction.epoch_before()
+    }
+
     fn mark_at(&self, horizon: u64) -> Result<Option<u64>, StoreError> {
         self.transaction.mark_at(horizon)
     }

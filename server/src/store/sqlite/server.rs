@@ -23,8 +23,10 @@ pub(super) const TABLES: &str = "
     ) STRICT;
 ";
 
-/// Version 4. From `horizon` on, up to the next row, the history carries `mark`; written at `at_ms`.
+/// Version 4. From `horizon` on, up to the next row, the history carries `mark`; written at `at_ms`. The epoch before this
+/// one is none where the database was never restored.
 pub(super) const MARKS: &str = "
+    ALTER TABLE meta ADD COLUMN epoch_before BLOB;
     CREATE TABLE mark (
         horizon INTEGER PRIMARY KEY,
         mark INTEGER NOT NULL,
@@ -42,8 +44,15 @@ impl Server<'_> {
         Ok(self.connection.prepare_cached("SELECT epoch FROM meta")?.query_row([], |row| id(row, 0))?)
     }
 
+    pub(super) fn epoch_before(&self) -> Result<Option<Epoch>, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT epoch_before FROM meta WHERE epoch_before IS NOT NULL")?;
+        Ok(statement.query_row([], |row| id(row, 0)).optional()?)
+    }
+
     pub(super) fn set_epoch(&self, epoch: Epoch) -> Result<(), StoreError> {
-        self.connection.execute("UPDATE meta SET epoch = ?1", [epoch.as_bytes()])?;
+        let sql = "UPDATE meta SET epoch_before = iif(epoch = ?1, epoch_before, epoch), epoch = ?1";
+        self.connection.execute(sql, [epoch.as_bytes()])?;
         Ok(())
     }
 
@@ -139,6 +148,10 @@ macro_rules! delegate_read_server {
 
             fn committed_horizon(&self) -> Result<u64, StoreError> {
                 self.server.horizon()
+            }
+
+            fn epoch_before(&self) -> Result<Option<fil_protocol::Epoch>, StoreError> {
+                self.server.epoch_before()
             }
 
             fn mark_at(&self, horizon: u64) -> Result<Option<u64>, StoreError> {

@@ -123,6 +123,9 @@ impl Oracle {
         if welcome.profile.account != actor.account || (self.epoch != epoch && self.ended != epoch) {
             return Err(format!("{} is welcome as {:?}", actor.account, welcome.profile));
         }
+        if welcome.diverged && !self.was_restored() {
+            return Err(format!("{} hears of another history, and nothing was restored", actor.account));
+        }
         self.verdicts.welcomed(connection, welcome.applied);
         self.heads(actor, &welcome.heads)?;
         for verdict in &welcome.verdicts {

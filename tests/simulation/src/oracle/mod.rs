@@ -133,6 +133,18 @@ impl Oracle {
         self.deleted.contains(&message) || self.texts.get(&message).is_some_and(|texts| texts.contains(text))
     }
 
+    /// The text that a message has now; none if it is not in the log, or blank.
+    pub fn text_of(&self, message: MessageId) -> Option<&str> {
+        let events = self.logs.values().flat_map(|log| &log.events);
+        let texts = events.filter_map(|event| match event.known() {
+            Some(KnownEvent::Message { id, text, .. } | KnownEvent::Edit { message: id, text, .. }) => {
+                (*id == message).then_some(text.as_str())
+            }
+            _ => None,
+        });
+        texts.last()
+    }
+
     /// Whether a message may be gone for good: its author was removed from the conversation, whereupon every trace of it
     /// left the author's devices, and then the server lost it too.
     pub fn may_be_gone(&self, pressed: &Pressed) -> bool {

@@ -97,6 +97,34 @@ fn from_json<T: serde::de::DeserializeOwned>(row: &rusqlite::Row<'_>, column: us
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
+/// The conversations of the journal, and whatever follows in the query: the recursion steps from one to the next in an
+/// index, so a week of rows costs no more than there are conversations in it.
+macro_rules! of_the_journal {
+    ($rest:expr) => {
+        concat!(
+            "WITH RECURSIVE written (conversation) AS (
+                 SELECT min(conversation) FROM main.command WHERE state = 'settled'
+                 UNION ALL
+                 SELECT (SELECT min(c.conversation) FROM main.command c
+                         WHERE c.state = 'settled' AND c.conversation > written.conversation)
+                 FROM written WHERE written.conversation IS NOT NULL)",
+            $rest
+        )
+    };
+}
+pub(crate) use of_the_journal;
+
+/// Conversations of the journal that the cache does not know.
+pub(crate) fn unnamed(db: &Connection) -> rusqlite::Result<Vec<ConversationId>> {
+    let sql = of_the_journal!(
+        " SELECT conversation FROM written
+         WHERE conversation IS NOT NULL AND conversation NOT IN (SELECT id FROM cache.conversation)"
+    );
+    let mut statement = db.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok(ConversationId::from(row.get::<_, [u8; 16]>(0)?)))?;
+    rows.collect()
+}
+
 fn to_json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("commands and codes are plain data, which always encode")
 }
@@ -116,10 +144,15 @@ pub(crate) fn last_row(db: &Connection) -> rusqlite::Result<RowId> {
     db.query_row(sql, [], |row| row.get(0)).map(RowId)
 }
 
-/// The journal rows with a higher number than this, and those of earlier generations, by row.
+/// The journal rows with a higher number than this, and those of earlier generations, by row. Of a message that a command
+/// up to this number has changed, the earlier generations say nothing any more: the server has it as it became later, and
+/// an older edit would be made once more on top.
 pub(crate) fn journal(db: &Connection, after: u64) -> rusqlite::Result<Vec<Row>> {
-    let sql = "SELECT row, no, body, transmitted FROM main.command
-               WHERE state = 'settled' AND (no > ? OR no IS NULL) ORDER BY row";
+    let sql = "WITH known (conversation, message, upto) AS MATERIALIZED (
+                   SELECT conversation, message, max(row) FROM main.command
+                   WHERE no <= ?1 AND message IS NOT NULL GROUP BY conversation, message)
+               SELECT row, no, body, transmitted FROM main.command LEFT JOIN known USING (conversation, message)
+               WHERE state = 'settled' AND (no > ?1 OR (no IS NULL AND row > coalesce(upto, 0))) ORDER BY row";
     let mut statement = db.prepare(sql)?;
     let rows = statement.query_map([after], engine_row)?;
     rows.collect()
@@ -184,4 +217,57 @@ pub(crate) fn prune(db: &Connection, before_ms: u64) -> rusqlite::Result<()> {
 pub(crate) fn forget_settled(db: &Connection, conversation: ConversationId) -> rusqlite::Result<()> {
     let sql = "DELETE FROM main.command WHERE conversation = ? AND state = 'settled'";
     db.execute(sql, [conversation.as_bytes()]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use fil_engine::StoreAction;
+    use fil_protocol::{AccountId, Generation, MessageId};
+
+    use super::*;
+    use crate::store::Store;
+
+    fn send(message: u8) -> Command {
+        let message = MessageId::from([message; 16]);
+        Command::SendMessage {
+            conversation: ConversationId::from([1; 16]),
+            message,
+            text: "first".into(),
+            composed_at_ms: 1,
+        }
+    }
+
+    fn edit(message: u8, text: &str) -> Command {
+        Command::EditMessage {
+            conversation: ConversationId::from([1; 16]),
+            message: MessageId::from([message; 16]),
+            text: text.into(),
+        }
+    }
+
+    fn settle(store: &mut Store, row: i64, no: u64, command: Command) {
+        let row = RowId(row);
+        let insert = StoreAction::InsertCommand { row, command, wall_ms: 1 };
+        let settled = StoreAction::SettleCommand { row, seq: Seq(no), wall_ms: 2 };
+        store.apply(&[insert, StoreAction::NumberCommand { row, no }, settled]).unwrap();
+    }
+
+    /// An edit of an earlier generation was offered on top of the one that came after it, which the server had, and the
+    /// message went back to what it had been before.
+    #[test]
+    fn an_earlier_generation_says_nothing_of_what_a_known_number_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(folder.path(), AccountId::from([9; 16])).unwrap();
+        settle(&mut store, 1, 1, send(1));
+        settle(&mut store, 2, 2, edit(1, "again"));
+        settle(&mut store, 3, 3, send(2));
+        let generation = Generation::from([7; 16]);
+        store.apply(&[StoreAction::StartGeneration { generation }]).unwrap();
+        settle(&mut store, 4, 1, edit(1, "again again"));
+        settle(&mut store, 5, 2, edit(2, "other"));
+        let offered = |after| store.journal(after).unwrap().iter().map(|row| row.row.0).collect::<Vec<_>>();
+        assert_eq!(offered(2), [0; 0], "the server has both messages as they became");
+        assert_eq!(offered(1), [3, 5], "it lacks the last edit, and may lack its message");
+        assert_eq!(offered(0), [1, 2, 3, 4, 5], "it may lack everything");
+    }
 }

@@ -6,7 +6,7 @@
 use fil_protocol::{ConversationId, MessageId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::local::command::{WRITTEN, Written};
+use crate::store::local::command::{WRITTEN, Written, of_the_journal};
 
 /// The rows to draw in one conversation, in the order of pressing send.
 pub(crate) fn unseen(db: &Connection, conversation: ConversationId) -> rusqlite::Result<Vec<Written>> {
@@ -25,19 +25,16 @@ pub(crate) fn unseen(db: &Connection, conversation: ConversationId) -> rusqlite:
 /// The rows to draw in all conversations, in the order of pressing send.
 pub(crate) fn all_unseen(db: &Connection) -> rusqlite::Result<Vec<Written>> {
     // The journal holds a week, of which the last few are unseen: each of its conversations is looked into once, above
-    // its cursor. The recursion steps from one conversation of the index to the next.
+    // its cursor.
     let sql = format!(
-        "WITH RECURSIVE written (conversation) AS (
-             SELECT min(conversation) FROM main.command WHERE state = 'settled'
+        of_the_journal!(
+            " SELECT {0} FROM main.command INDEXED BY command_open WHERE state <> 'settled'
              UNION ALL
-             SELECT (SELECT min(c.conversation) FROM main.command c
-                     WHERE c.state = 'settled' AND c.conversation > written.conversation)
-             FROM written WHERE written.conversation IS NOT NULL)
-         SELECT {WRITTEN} FROM main.command INDEXED BY command_open WHERE state <> 'settled'
-         UNION ALL
-         SELECT {WRITTEN} FROM written CROSS JOIN main.command USING (conversation) WHERE state = 'settled'
-             AND seq > coalesce((SELECT cursor FROM cache.conversation c WHERE c.id = written.conversation), 0)
-         ORDER BY row"
+             SELECT {0} FROM written CROSS JOIN main.command USING (conversation) WHERE state = 'settled'
+                 AND seq > coalesce((SELECT cursor FROM cache.conversation c WHERE c.id = written.conversation), 0)
+             ORDER BY row"
+        ),
+        WRITTEN
     );
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map([], Written::read)?;
@@ -71,6 +68,7 @@ mod tests {
 
     use super::*;
     use crate::store::Store;
+    use crate::store::local::command::unnamed;
 
     /// What is drawn over all conversations is what is drawn over each: rows that wait, that were refused, and that were
     /// settled before and behind the cursor, in conversations that the cache has and in one that it lost.
@@ -124,5 +122,7 @@ mod tests {
         }
         each.sort_unstable();
         assert_eq!(each, expected);
+        // Only of the fifth the cache has nothing.
+        assert_eq!(reader.snapshot(unnamed).unwrap(), [conversation(5)]);
     }
 }
