@@ -23,7 +23,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
@@ -34,6 +34,22 @@ use crate::shutdown::Stopping;
 
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
+
+/// Connections that the operating system may keep waiting until they are accepted. Everybody comes back at once after a
+/// restart, and whom it turns away tries again only after a second; the usual 128 are not enough for that. The system has
+/// a limit of its own (`net.core.somaxconn`).
+const WAITING_MAX: u32 = 4_096;
+
+/// Opens the door: from here on connections wait to be accepted.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait until the connections of the process before are forgotten. On Windows the same name means
+    // something else, and this is how it is there without it.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
+}
 
 /// Who is at the other end of the connection. An extension of every request.
 #[derive(Clone, Copy, Debug)]
@@ -233,5 +249,26 @@ impl AsyncWrite for Guarded {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// Who comes while the server is busy waits in the operating system's queue. Nothing is accepted here: whoever were
+    /// turned away would try again until the system gave up, and be an error.
+    #[tokio::test]
+    async fn a_herd_waits_to_be_accepted() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut herd = JoinSet::new();
+        for _ in 0..300 {
+            herd.spawn(TcpStream::connect(address));
+        }
+        let connected: io::Result<Vec<_>> = herd.join_all().await.into_iter().collect();
+        assert_eq!(connected.unwrap().len(), 300);
     }
 }

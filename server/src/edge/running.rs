@@ -20,7 +20,7 @@ use crate::clock::now_ms;
 use crate::config::{Config, ConfigError};
 use crate::data::{DataError, DataFolder, Lock};
 use crate::limits::RateLimits;
-use crate::listener::Listener;
+use crate::listener::{self, Listener};
 use crate::node::Node;
 use crate::shutdown::Stop;
 use crate::store::sqlite::SqliteStore;
@@ -100,10 +100,10 @@ impl Running {
         let bearers = Bearers::open(&store)?;
         log_organisations(&store)?;
 
-        let tcp = listen(config.listen).await?;
+        let tcp = listen(config.listen)?;
         let address = tcp.local_addr().map_err(|error| StartError::Listen { address: config.listen, error })?;
         let metrics_tcp = match config.metrics_listen() {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => Some(listen(address)?),
             None => None,
         };
         let metrics_address = metrics_tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
@@ -211,8 +211,8 @@ fn recognise(data: &DataFolder, store: &mut SqliteStore) -> Result<(), StartErro
     Ok(())
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    listener::listen(address).map_err(|error| StartError::Listen { address, error })
 }
 
 /// A server without an organisation works, but nobody can sign in; the log says what to do.
