@@ -66,6 +66,8 @@ scenarios! {
     a_stamp_is_the_newest_that_was_heard
     /// Row 50: the same, noticed by the device's own numbers alone.
     lost_numbers_alone_show_a_server_that_was_put_back
+    /// Found by the simulation (seed 9361): the verdicts before the one that the server has lost were still missing.
+    a_lost_number_counts_though_earlier_verdicts_are_missing
     /// Row 50: whoever comes back first after a restore waits for the one who began the conversation.
     what_was_written_in_a_lost_conversation_waits_for_it
     /// The journal of an earlier generation has no numbers that the restored server could know: new ones are given.

@@ -136,13 +136,13 @@ impl Oracle {
     /// The text that a message has now; none if it is not in the log, or blank.
     pub fn text_of(&self, message: MessageId) -> Option<&str> {
         let events = self.logs.values().flat_map(|log| &log.events);
-        let texts = events.filter_map(|event| match event.known() {
+        let mut texts = events.filter_map(|event| match event.known() {
             Some(KnownEvent::Message { id, text, .. } | KnownEvent::Edit { message: id, text, .. }) => {
                 (*id == message).then_some(text.as_str())
             }
             _ => None,
         });
-        texts.last()
+        texts.next_back()
     }
 
     /// Whether a message may be gone for good: its author was removed from the conversation, whereupon every trace of it
