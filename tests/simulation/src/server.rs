@@ -172,6 +172,11 @@ impl Server {
         Epoch::from_parts(START_MS + self.now_ms, &[self.epochs; 10])
     }
 
+    /// What stands in its witness.
+    pub fn noted(&self) -> Option<Witness> {
+        Witness::load(&self.witness())
+    }
+
     fn witness(&self) -> PathBuf {
         self.folder.join("witness")
     }

@@ -11,6 +11,8 @@ use fil_protocol::{
 #[derive(Default)]
 pub(super) struct Log {
     pub(super) events: Vec<Event>,
+    /// Where it ended, by the horizon of the commit.
+    pub(super) ends: Vec<(u64, Seq)>,
     /// How many events there were when the step began.
     pub(super) before: usize,
     /// Who is a member as of the last event.
@@ -34,6 +36,12 @@ impl Log {
     /// The number of the last event.
     pub(super) fn head(&self) -> Seq {
         Seq(self.events.len() as u64)
+    }
+
+    /// The number of the last event that was committed up to this horizon.
+    pub(super) fn head_at(&self, horizon: u64) -> Seq {
+        let count = self.ends.partition_point(|(committed, _)| *committed <= horizon);
+        count.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(Seq::ZERO, |(_, seq)| *seq)
     }
 
     /// An event.

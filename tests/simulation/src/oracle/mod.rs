@@ -133,6 +133,11 @@ impl Oracle {
         self.deleted.contains(&message) || self.texts.get(&message).is_some_and(|texts| texts.contains(text))
     }
 
+    /// The last event of a conversation that was committed up to this horizon.
+    pub fn head_at(&self, organisation: OrganisationId, conversation: ConversationId, horizon: u64) -> Seq {
+        self.logs.get(&(organisation, conversation)).map_or(Seq::ZERO, |log| log.head_at(horizon))
+    }
+
     /// The text that a message has now; none if it is not in the log, or blank.
     pub fn text_of(&self, message: MessageId) -> Option<&str> {
         let events = self.logs.values().flat_map(|log| &log.events);
@@ -298,6 +303,9 @@ impl Oracle {
             log.follow(&event, &known);
             self.left.extend(log.changes.iter().filter(|change| !change.2).map(|change| (change.1, conversation)));
             log.events.push(event);
+        }
+        if let Some(horizon) = self.horizon.filter(|_| log.head() > after) {
+            log.ends.push((horizon, log.head()));
         }
         Ok(())
     }

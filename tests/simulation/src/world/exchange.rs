@@ -9,7 +9,7 @@ use fil_engine::outbox::ROWS_MAX;
 use fil_engine::sync::{HELD_MAX, PULLS_MAX, STRANGERS_MAX};
 use fil_engine::{Change, Input};
 use fil_protocol::limits::COMMANDS_IN_FLIGHT_MAX;
-use fil_protocol::{ClientFrame, ConversationId, ErrorCode, ProtocolError, RawCommand, ServerFrame};
+use fil_protocol::{ClientFrame, ConversationId, ErrorCode, Hello, ProtocolError, RawCommand, Seq, ServerFrame};
 use fil_server::hub::connection::BACKLOG_BYTES_MAX;
 use fil_server::node::{ConnectionId, Input as ServerInput, Output};
 
@@ -227,6 +227,25 @@ impl World {
         if bounded { Ok(()) } else { Err(format!("device {index} holds more than it may: {held:?}")) }
     }
 
+    /// What a device says that it has, it has: heads up to its horizon are not named to it again.
+    fn check_horizon(&mut self, index: usize, hello: &Hello) -> Result<(), String> {
+        let device = &mut self.devices[index];
+        if hello.epoch.is_none() || self.oracle.was_restored() || device.flipped {
+            return Ok(());
+        }
+        let organisation = device.actor.organisation;
+        let Some((reader, _)) = device.screen().map_err(|error| error.to_string())? else { return Ok(()) };
+        for projection in reader.projections().map_err(|error| error.to_string())? {
+            let Projection { conversation, cursor, .. } = projection;
+            let head = self.oracle.head_at(organisation, conversation, hello.horizon);
+            if cursor > Seq::ZERO && cursor < head {
+                let horizon = hello.horizon;
+                return Err(format!("device {index} says {horizon}, and has {conversation} up to {cursor} of {head}"));
+            }
+        }
+        Ok(())
+    }
+
     fn connect(&mut self, index: usize) {
         self.hang_up(index);
         let device = &mut self.devices[index];
@@ -283,7 +302,10 @@ impl World {
             }
         }
         match frame {
-            ClientFrame::Hello(hello) => self.devices[index].generation = Some(hello.generation),
+            ClientFrame::Hello(hello) => {
+                self.devices[index].generation = Some(hello.generation);
+                self.check_horizon(index, hello)?;
+            }
             ClientFrame::Command { no, command: RawCommand::Known(command) } => {
                 let generation = self.devices[index].generation.ok_or("a command before hello")?;
                 self.oracle.asked(index, generation, *no, command)?;

@@ -5,6 +5,7 @@ use fil_engine::Input;
 use fil_engine::connection::{Phase, StopReason};
 use fil_protocol::AccountId;
 use fil_server::node::{ConnectionId, Input as ServerInput};
+use fil_server::witness::Witness;
 
 use super::{Due, NOTE_MS, World};
 use crate::device::StartError;
@@ -396,8 +397,13 @@ impl World {
         self.oracle.restored();
         self.devices.iter_mut().for_each(|device| device.received.may_be_emptied());
         self.people.ledger.restored();
+        let noted = self.server.noted();
         self.server.start().map_err(|error| format!("the restored server does not start: {error}"))?;
         let reads = self.server.reads().ok_or("the server has just started")?;
+        let found = reads.snapshot().and_then(|reader| Witness::of(&*reader)).map_err(|error| error.to_string())?;
+        if noted.is_some_and(|noted| noted.epoch == found.epoch && noted.horizon > found.horizon) {
+            return Err(format!("{noted:?} was noted, and {found:?} passes for the same history"));
+        }
         self.oracle.look(reads, &self.people)?;
         // Who is disabled is as it was at the backup; the administrator sees to it.
         for index in 0..self.devices.len() {
