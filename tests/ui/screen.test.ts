@@ -221,15 +221,24 @@ describe('the timeline', () => {
     await page.locator('[aria-live=polite]').getByText('3 new messages').waitFor({ state: 'attached' });
   });
 
-  story('says why older messages cannot be loaded, and loads them when asked again', { scenario: 'long' }, async (page) => {
+  story('says why older messages cannot be loaded, and loads them when the connection is back', { scenario: 'long' }, async (page) => {
     await open(page, /The long one/);
     await fake(page, (it) => {
       it.goOffline();
       it.world.conversations.find((one: any) => one.id === 'long').kept_from = 1940;
     });
     await page.locator('.viewport.settled').evaluate((viewport) => (viewport.scrollTop = 0));
-    await page.getByText(/Older messages could not be loaded/).waitFor();
+    await page.getByText(/Older messages could not be loaded: The server cannot be reached/).waitFor();
     await fake(page, (it) => it.goOnline());
+    await page.getByText(/Older messages could not be loaded/).waitFor({ state: 'detached' });
+  });
+
+  story('loads older messages when asked again', { scenario: 'long' }, async (page) => {
+    await open(page, /The long one/);
+    await settled(page);
+    await fake(page, (it) => it.refuse.set('timeline', 'internal'));
+    await page.locator('.viewport.settled').evaluate((viewport) => (viewport.scrollTop = 0));
+    await page.getByText(/Older messages could not be loaded/).waitFor();
     await page.locator('.older button').click();
     await page.getByText(/Older messages could not be loaded/).waitFor({ state: 'detached' });
   });

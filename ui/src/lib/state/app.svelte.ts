@@ -177,6 +177,12 @@ export class App {
     }
   }
 
+  async #readConnection(): Promise<void> {
+    const before = this.connection.connected;
+    await this.connection.read();
+    if (!before && this.connection.connected) await this.#timeline?.connected();
+  }
+
   /** Nobody is signed in any more: nothing of the last session may stay on screen. */
   #forget(): void {
     this.#timeline = null;
@@ -194,7 +200,7 @@ export class App {
         void this.#readSession();
         break;
       case 'status':
-        void this.connection.read();
+        void this.#readConnection();
         break;
       case 'conversations':
         void this.conversations.read();
@@ -207,7 +213,7 @@ export class App {
         break;
       case 'overflowed':
         void this.#readSession();
-        void this.connection.read();
+        void this.#readConnection();
         void this.#timeline?.read();
         break;
     }

@@ -31,6 +31,11 @@ export class ConnectionState {
     return this.#offline;
   }
 
+  /** Whether there is a connection; unknown is not. */
+  get connected(): boolean {
+    return this.#status?.offline_since_ms === null;
+  }
+
   read(): Promise<void> {
     return this.#reread.ask();
   }

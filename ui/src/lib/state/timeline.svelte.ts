@@ -75,13 +75,18 @@ export class TimelineView {
     return this.#reread.ask();
   }
 
-  /** Loads a page upwards. One at a time; a failure waits for {@link retryOlder}. */
+  /** Loads a page upwards. One at a time; a failure waits for {@link retryOlder} or for the connection. */
   async loadOlder(): Promise<void> {
     if (this.#olderPhase === 'idle' && this.#older !== 'none') await this.#page(PAGE_ITEMS);
   }
 
   async retryOlder(): Promise<void> {
     if (this.#olderPhase === 'failed') await this.#page(PAGE_ITEMS);
+  }
+
+  /** The connection is back: what failed for want of it is tried again. */
+  async connected(): Promise<void> {
+    if (this.#olderFailure === 'offline') await this.retryOlder();
   }
 
   /** Loads pages upwards until a number is inside, then points at it. Answers why not, if it could not. */
