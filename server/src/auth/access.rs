@@ -140,7 +140,10 @@ impl AccessTokens {
         };
         let begins = body.iat.max(body.nbf.unwrap_or(0));
         if begins > (now_ms + SKEW_MS) / 1000 || body.exp_ms > now_ms + SKEW_MS + self.life_ms {
-            return Err(refused());
+            // Signed here: this clock was set back since, or tokens live shorter now. The device fetches another one; a
+            // refusal for good would sign everybody out.
+            let detail = "the access token is from the future or lives too long: refresh it";
+            return Err(ProtocolError::new(ErrorCode::TokenExpired, detail));
         }
         if now_ms >= body.exp_ms {
             return Err(ProtocolError::new(ErrorCode::TokenExpired, "the access token has expired: refresh it"));
@@ -275,16 +278,35 @@ mod tests {
             ("two audiences", signed(&header, &with(&body, "aud", json!([body["aud"], body["sub"]])))),
             ("no device", signed(&header, &without(&body, "device"))),
             ("no expiry", signed(&header, &without(&body, "exp"))),
-            ("a year of life", signed(&header, &with(&body, "exp_ms", json!(NOW_MS + 31_536_000_000_u64)))),
-            ("issued tomorrow", signed(&header, &with(&body, "iat", json!(NOW_MS / 1000 + 86_400)))),
-            ("good tomorrow", signed(&header, &with(&body, "nbf", json!(NOW_MS / 1000 + 86_400)))),
-            ("a number beyond all clocks", signed(&header, &with(&body, "iat", json!(u64::MAX)))),
             ("a changed body", good.replacen(&BASE64.encode(body.to_string())[..8], "eyJpc3Mi", 1) + "x"),
         ];
         for (name, token) in forgeries {
             let refused = tokens.verify(&token, NOW_MS).expect_err(name);
             assert_eq!(refused.code, ErrorCode::Unauthorised, "{name}");
             assert!(!refused.detail.contains(account.to_string().as_str()), "{name} tells who");
+        }
+        // Ours, and at a wrong time: worth a refresh, because a clock that was set back makes such tokens as well.
+        let untimely = [
+            ("a year of life", "exp_ms", NOW_MS + 31_536_000_000),
+            ("issued tomorrow", "iat", NOW_MS / 1000 + 86_400),
+            ("good tomorrow", "nbf", NOW_MS / 1000 + 86_400),
+            ("a number beyond all clocks", "iat", u64::MAX),
+        ];
+        for (name, key, value) in untimely {
+            let token = signed(&header, &with(&body, key, json!(value)));
+            assert_eq!(tokens.verify(&token, NOW_MS).expect_err(name).code, ErrorCode::TokenExpired, "{name}");
+        }
+    }
+
+    /// Somebody sets the server's clock back by a day: devices refresh their tokens, nobody has to sign in again.
+    #[test]
+    fn a_token_of_before_the_clock_was_set_back_is_worth_a_refresh() {
+        let (_keys, tokens, _folder) = setting();
+        let (organisation, account, device) = claims();
+        let token = tokens.issue(organisation, account, device, NOW_MS);
+        for back_ms in [61_000, 86_400_000, NOW_MS] {
+            let refused = tokens.verify(&token, NOW_MS - back_ms).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::TokenExpired, "{back_ms} ms");
         }
     }
 }

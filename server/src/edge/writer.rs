@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoints::Committed;
 use super::mailbox::Mailbox;
-use crate::clock::now_ms;
+use crate::clock::Clock;
 use crate::http::failure::from_store;
 use crate::metrics::names;
 use crate::node::{Actor, Backlog, ConnectionId, Idempotency, Input, Node, Output, RequestId, Revoked, job};
@@ -168,11 +168,12 @@ async fn run(mut node: Node, mut queue: mpsc::Receiver<Message>, committed: Comm
     let mut outlets = Outlets::default();
     let mut messages = Vec::with_capacity(BATCH_MAX);
     let mut backlog_due = Instant::now();
+    let clock = Clock::start();
     loop {
         let received = match node.deadline() {
             None => queue.recv_many(&mut messages, BATCH_MAX).await,
             Some(deadline_ms) => {
-                let left = Duration::from_millis(deadline_ms.saturating_sub(now_ms()));
+                let left = clock.until(deadline_ms);
                 let receiving = queue.recv_many(&mut messages, BATCH_MAX);
                 let received = if left.is_zero() {
                     // The smallest timeout is a millisecond: long for pulls that wait for nothing but their turn.
@@ -197,15 +198,15 @@ async fn run(mut node: Node, mut queue: mpsc::Receiver<Message>, committed: Comm
             last |= matches!(message, Message::Finish);
             inputs.extend(outlets.open(message, &mut finished));
         }
-        let now_ms = now_ms();
+        let now = clock.now();
         // A busy queue must not hold back heartbeats.
-        if node.deadline().is_some_and(|deadline_ms| deadline_ms <= now_ms) {
+        if node.deadline().is_some_and(|deadline_ms| deadline_ms <= now.steady_ms) {
             inputs.push(Input::Tick);
         }
         let started = Instant::now();
         metrics::histogram!(names::BATCH_INPUTS).record(inputs.len() as f64);
         metrics::gauge!(names::NODE_QUEUE).set(queue.len() as f64);
-        let outputs = node.step(now_ms, inputs);
+        let outputs = node.step(now, inputs);
         let elapsed = started.elapsed();
         metrics::histogram!(names::BATCH_SECONDS).record(elapsed.as_secs_f64());
         if elapsed > SLOW_BATCH {

@@ -64,6 +64,8 @@ pub struct Hub {
     behind: BTreeSet<ConnectionId>,
     /// Every push up to this horizon has been handed out.
     horizon: u64,
+    /// The wall clock at the newest step: with every heartbeat. Everything else here follows the steady clock.
+    server_time_ms: u64,
     /// Where the history stands: with every push and heartbeat.
     stamp: Option<Stamp>,
     deliveries: Vec<Delivery>,
@@ -75,8 +77,9 @@ impl Hub {
         Self { horizon, stamp, ..Self::default() }
     }
 
-    /// Commits were made; their pushes come next. Each may carry the stamp of the last one: all of them are durable.
-    pub fn stands_at(&mut self, stamp: Option<Stamp>) {
+    /// Commits were made at this time; their pushes come next. Each may carry the stamp of the last one: all of them are durable.
+    pub fn stands_at(&mut self, server_time_ms: u64, stamp: Option<Stamp>) {
+        self.server_time_ms = server_time_ms;
         self.stamp = stamp;
     }
 
@@ -287,7 +290,7 @@ impl Hub {
                 Pace::CaughtUp => {
                     connection.behind_since_ms = None;
                     self.behind.remove(&id);
-                    self.heartbeat(now_ms, id);
+                    self.heartbeat(id);
                 }
             }
         }
@@ -305,7 +308,7 @@ impl Hub {
             let behind = connection.behind_since_ms.is_some();
             self.schedule(id, now_ms + HEARTBEAT_MS);
             if !behind {
-                self.heartbeat(now_ms, id);
+                self.heartbeat(id);
             }
         }
     }
@@ -355,13 +358,13 @@ impl Hub {
         }
     }
 
-    fn heartbeat(&mut self, now_ms: u64, id: ConnectionId) {
+    fn heartbeat(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let key = connection.account();
         let (account_rev, heads) = self.subscriptions.changed_since(key, connection.reported);
         connection.reported = connection.reported.max(self.horizon);
-        let (horizon, stamp) = (connection.reported, self.stamp);
-        self.reply(id, &ServerFrame::Heartbeat { server_time_ms: now_ms, horizon, account_rev, heads, stamp });
+        let (horizon, stamp, server_time_ms) = (connection.reported, self.stamp, self.server_time_ms);
+        self.reply(id, &ServerFrame::Heartbeat { server_time_ms, horizon, account_rev, heads, stamp });
     }
 
     fn schedule(&mut self, id: ConnectionId, due_ms: u64) {

@@ -17,6 +17,7 @@ use super::input::{Actor, ConnectionId, Idempotency, Input, RequestId, Revoked};
 use super::marks::Marks;
 use super::{Job, RETRY_MS, refusal};
 use crate::bus::Push;
+use crate::clock::Now;
 use crate::hub::Hub;
 use crate::pull::Pull;
 use crate::store::{Store, StoreError, Transaction, nested};
@@ -40,7 +41,7 @@ pub(super) enum After {
 pub(super) struct Batch<'h> {
     hub: &'h mut Hub,
     marks: &'h mut Marks,
-    now_ms: u64,
+    now: Now,
     stopping: bool,
     steps: Vec<Step>,
     /// How far accounts say they have read: only the furthest counts.
@@ -74,15 +75,15 @@ enum FrameWork {
 }
 
 impl<'h> Batch<'h> {
-    pub(super) fn new(hub: &'h mut Hub, marks: &'h mut Marks, now_ms: u64, stopping: bool) -> Self {
-        Self { hub, marks, now_ms, stopping, steps: Vec::new(), reads: BTreeMap::new(), refused: BTreeSet::new() }
+    pub(super) fn new(hub: &'h mut Hub, marks: &'h mut Marks, now: Now, stopping: bool) -> Self {
+        Self { hub, marks, now, stopping, steps: Vec::new(), reads: BTreeMap::new(), refused: BTreeSet::new() }
     }
 
     /// Takes one input. Connections come and go at once; everything else waits for the commit.
     pub(super) fn sort(&mut self, input: Input) {
         match input {
             Input::Connected { connection, actor, backlog } => {
-                self.hub.connect(self.now_ms, connection, actor, backlog);
+                self.hub.connect(self.now.steady_ms, connection, actor, backlog);
                 if self.stopping {
                     self.refuse(connection, unavailable());
                 }
@@ -116,7 +117,7 @@ impl<'h> Batch<'h> {
         let refused = self.refused.clone();
         let written = self.write(store, &mut steps, &mut pushes, |batch, transaction, pushes| {
             batch.write_reads(transaction, pushes)?;
-            if sweep { commands::sweep(transaction, batch.now_ms) } else { Ok(()) }
+            if sweep { commands::sweep(transaction, batch.now.wall_ms) } else { Ok(()) }
         });
         match written {
             Ok(()) => (steps.into_iter().filter_map(Step::succeeded).collect(), pushes),
@@ -183,7 +184,7 @@ impl<'h> Batch<'h> {
             self.run(transaction.as_ref(), step, pushes)?;
         }
         last(self, transaction.as_ref(), pushes)?;
-        let marking = self.marks.prepare(transaction.as_ref(), self.now_ms)?;
+        let marking = self.marks.prepare(transaction.as_ref(), self.now)?;
         transaction.commit()?;
         self.marks.committed(marking);
         Ok(())
@@ -244,7 +245,7 @@ impl<'h> Batch<'h> {
         step: &mut Step,
         pushes: &mut Vec<Push>,
     ) -> Result<(), StoreError> {
-        let now_ms = self.now_ms;
+        let now_ms = self.now.wall_ms;
         match step {
             Step::Free(_) => {}
             Step::Frame { connection, after, .. } if self.refused.contains(connection) => *after = None,

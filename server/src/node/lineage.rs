@@ -97,9 +97,9 @@ impl Node {
         // A node has no random bytes of its own. Those of the epoch before, with another time, are as unlike any other.
         let mut random = [0; 10];
         random.copy_from_slice(&before.as_bytes()[6..]);
-        let mut epoch = Epoch::from_parts(self.now_ms, &random);
+        let mut epoch = Epoch::from_parts(self.now.wall_ms, &random);
         if epoch == before {
-            epoch = Epoch::from_parts(self.now_ms + 1, &random);
+            epoch = Epoch::from_parts(self.now.wall_ms + 1, &random);
         }
         start_new_epoch(self.store.as_mut(), epoch)?;
         Ok(epoch)

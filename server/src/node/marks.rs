@@ -12,6 +12,7 @@
 
 use fil_protocol::{Epoch, Hello, ServerFrame, Stamp};
 
+use crate::clock::Now;
 use crate::store::{ReadServer, StoreError, Transaction};
 
 /// How old the newest mark may grow while commits move the horizon, in milliseconds.
@@ -24,7 +25,7 @@ pub const MARKS_KEPT_MS: u64 = 180 * 24 * 60 * 60 * 1000;
 pub(super) struct Marks {
     /// The newest commit's; none before the first mark.
     stamp: Option<Stamp>,
-    /// When this run wrote its newest mark; none before its first.
+    /// When this run wrote its newest mark, by the steady clock; none before its first.
     written_ms: Option<u64>,
 }
 
@@ -49,15 +50,15 @@ impl Marks {
     }
 
     /// Before the commit: writes a mark if this transaction moves the horizon, and one is due.
-    pub(super) fn prepare(&self, transaction: &dyn Transaction, now_ms: u64) -> Result<Option<Marking>, StoreError> {
+    pub(super) fn prepare(&self, transaction: &dyn Transaction, now: Now) -> Result<Option<Marking>, StoreError> {
         let Some(horizon) = transaction.new_horizon() else { return Ok(None) };
-        let kept = self.written_ms.is_some_and(|written_ms| now_ms < written_ms + MARK_MS);
+        let kept = self.written_ms.is_some_and(|written_ms| now.steady_ms < written_ms + MARK_MS);
         if let (true, Some(stamp)) = (kept, self.stamp) {
             return Ok(Some(Marking { stamp: Stamp { horizon, ..stamp }, written_ms: self.written_ms }));
         }
-        let mark = draw(transaction.epoch()?, now_ms, horizon);
-        transaction.add_mark(horizon, mark, now_ms)?;
-        Ok(Some(Marking { stamp: Stamp { horizon, mark }, written_ms: Some(now_ms) }))
+        let mark = draw(transaction.epoch()?, now.wall_ms, horizon);
+        transaction.add_mark(horizon, mark, now.wall_ms)?;
+        Ok(Some(Marking { stamp: Stamp { horizon, mark }, written_ms: Some(now.steady_ms) }))
     }
 
     /// After the commit.

@@ -39,6 +39,7 @@ use self::lineage::Lineage;
 use self::marks::Marks;
 pub use self::marks::{MARK_MS, MARKS_KEPT_MS};
 use crate::bus::{Bus, InProcessBus, Push};
+use crate::clock::Now;
 use crate::hub::connection::SLOW_CHECK_MS;
 use crate::hub::{Delivery, Hub};
 use crate::pull::Pull;
@@ -69,7 +70,8 @@ pub struct Node {
     pulled_last: ConnectionId,
     /// Whether a pull waits for nothing but its turn.
     pulls_due: bool,
-    now_ms: u64,
+    now: Now,
+    /// Both by the steady clock.
     forget_due_ms: Option<u64>,
     sweep_due_ms: u64,
     stopping: bool,
@@ -98,7 +100,7 @@ impl Node {
             pulls: BTreeMap::new(),
             pulled_last: ConnectionId(0),
             pulls_due: false,
-            now_ms: 0,
+            now: Now::default(),
             forget_due_ms: None,
             sweep_due_ms: 0,
             stopping: false,
@@ -107,12 +109,13 @@ impl Node {
         })
     }
 
-    /// Takes one batch. `now_ms` is the server's clock in milliseconds since 1970.
-    pub fn step(&mut self, now_ms: u64, inputs: Vec<Input>) -> Vec<Output> {
-        self.now_ms = self.now_ms.max(now_ms);
-        let now_ms = self.now_ms;
+    /// Takes one batch.
+    pub fn step(&mut self, now: impl Into<Now>, inputs: Vec<Input>) -> Vec<Output> {
+        let Now { wall_ms, steady_ms } = now.into();
+        self.now = Now { wall_ms, steady_ms: self.now.steady_ms.max(steady_ms) };
+        let now_ms = self.now.steady_ms;
         let sweep = now_ms >= self.sweep_due_ms;
-        let mut batch = Batch::new(&mut self.hub, &mut self.marks, now_ms, self.stopping);
+        let mut batch = Batch::new(&mut self.hub, &mut self.marks, self.now, self.stopping);
         for input in inputs {
             batch.sort(input);
         }
@@ -120,7 +123,7 @@ impl Node {
         if sweep {
             self.sweep_due_ms = now_ms + ANSWERS_SWEPT_MS;
         }
-        self.hub.stands_at(self.marks.stamp());
+        self.hub.stands_at(wall_ms, self.marks.stamp());
         self.publish(pushes);
         let mut outputs = Vec::new();
         let mut welcomes = Vec::new();
@@ -144,11 +147,11 @@ impl Node {
         outputs
     }
 
-    /// When the next [`Input::Tick`] is due, in milliseconds since 1970; none if there is nothing to wait for.
+    /// When the next [`Input::Tick`] is due, by the steady clock; none if there is nothing to wait for.
     pub fn deadline(&self) -> Option<u64> {
         let wait_ms = if self.pulls_due { 0 } else { SLOW_CHECK_MS };
-        let pulls = (!self.pulls.is_empty()).then_some(self.now_ms + wait_ms);
-        [self.hub.deadline(self.now_ms), self.forget_due_ms, pulls].into_iter().flatten().min()
+        let pulls = (!self.pulls.is_empty()).then_some(self.now.steady_ms + wait_ms);
+        [self.hub.deadline(self.now.steady_ms), self.forget_due_ms, pulls].into_iter().flatten().min()
     }
 
     /// How many connections there are.
@@ -163,11 +166,11 @@ impl Node {
 
     fn publish(&mut self, pushes: Vec<Push>) {
         if pushes.iter().any(is_deletion) {
-            self.forget_due_ms.get_or_insert(self.now_ms + FORGET_AFTER_MS);
+            self.forget_due_ms.get_or_insert(self.now.steady_ms + FORGET_AFTER_MS);
         }
         self.bus.publish(pushes);
         for push in self.bus.receive() {
-            self.hub.push(self.now_ms, &push);
+            self.hub.push(self.now.steady_ms, &push);
         }
     }
 
@@ -208,7 +211,7 @@ impl Node {
 
     /// Empties the log after deletions. A reader in the middle of its snapshot may prevent it; then a little later.
     fn forget(&mut self) {
-        if self.forget_due_ms.is_some_and(|due_ms| due_ms <= self.now_ms) {
+        if self.forget_due_ms.is_some_and(|due_ms| due_ms <= self.now.steady_ms) {
             let done = match self.store.forget() {
                 Ok(done) => done,
                 Err(error) => {
@@ -216,7 +219,7 @@ impl Node {
                     false
                 }
             };
-            self.forget_due_ms = if done { None } else { Some(self.now_ms + FORGET_AFTER_MS) };
+            self.forget_due_ms = if done { None } else { Some(self.now.steady_ms + FORGET_AFTER_MS) };
         }
     }
 }

@@ -31,8 +31,8 @@ impl Node {
                     if let Some(enough) = evidence {
                         self.lineage.note(&actor, enough);
                     }
-                    let welcome = Welcome { server_time_ms: self.now_ms, stamp: self.marks.stamp(), ..welcome };
-                    self.hub.welcome(self.now_ms, connection, &subscription, welcome);
+                    let welcome = Welcome { server_time_ms: self.now.wall_ms, stamp: self.marks.stamp(), ..welcome };
+                    self.hub.welcome(self.now.steady_ms, connection, &subscription, welcome);
                 }
                 Err(error) => {
                     tracing::error!(%error, "a welcome could not be read");

@@ -19,7 +19,7 @@ pub struct Campaign {
     pub seeds: Range<u64>,
     /// How long people act in each, in simulated milliseconds.
     pub active_ms: u64,
-    /// Only these faults; all that a seed draws if there are none.
+    /// These faults and no others; those that a seed draws if there are none.
     pub only: Vec<Fault>,
     /// Stop at the first violation.
     pub stop_at_first: bool,
@@ -39,8 +39,11 @@ pub struct Outcome {
 impl Campaign {
     /// The plan of one of the seeds.
     pub fn plan(&self, seed: u64) -> Plan {
-        let plan = Plan::from_seed(seed, self.active_ms);
-        if self.only.is_empty() { plan } else { plan.only(&self.only) }
+        if self.only.is_empty() {
+            Plan::from_seed(seed, self.active_ms)
+        } else {
+            Plan::with_faults(seed, self.active_ms, &self.only)
+        }
     }
 
     /// Runs all seeds. `progress` is told after each run how many are done; when it answers false, no further one begins.

@@ -136,6 +136,8 @@ faults! {
     /// The server's whole folder is put back to an earlier moment, with everything in it that could tell, and some
     /// devices come back only after the others have gone on.
     RestoreFolder = "restore_folder", EveryMs, 200, 3_000, 12_000;
+    /// The wall clock of the server jumps, by up to a day either way.
+    ServerClockJump = "server_clock_jump", EveryMs, 200, 3_000, 30_000;
 }
 
 impl Fault {
@@ -182,12 +184,21 @@ pub struct Faults(pub BTreeMap<Fault, u64>);
 impl Faults {
     /// A mixture: each plan suffers from another one, and some from nothing.
     pub fn drawn(random: &mut Random) -> Self {
+        Self::chosen(random, |_, drawn| drawn)
+    }
+
+    /// All of these, each as strong as it would have been drawn.
+    pub fn all_of(faults: &[Fault], random: &mut Random) -> Self {
+        Self::chosen(random, |fault, _| faults.contains(&fault))
+    }
+
+    fn chosen(random: &mut Random, choose: impl Fn(Fault, bool) -> bool) -> Self {
         let mut faults = BTreeMap::new();
         for fault in Fault::ALL {
             let kind = fault.kind();
             // Drawn in any case, so that the numbers of one fault do not depend on another one's absence.
-            let (number, present) = (random.between(kind.low, kind.high), random.permille(kind.share));
-            if present {
+            let (number, drawn) = (random.between(kind.low, kind.high), random.permille(kind.share));
+            if choose(*fault, drawn) {
                 faults.insert(*fault, number);
             }
         }

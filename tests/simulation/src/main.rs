@@ -32,7 +32,7 @@ struct Arguments {
     /// Run this saved plan alone.
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// Only these faults, by name; every fault that a seed draws without it.
+    /// These faults in every seed and no others, by name; those that a seed draws without it.
     #[arg(long, value_delimiter = ',', value_name = "FAULTS")]
     faults: Vec<Fault>,
     /// How long people act and faults strike in each seed, in simulated seconds.

@@ -47,11 +47,11 @@ impl Plan {
         Self { seed, active_ms, pause_ms, faults: Faults::drawn(&mut random) }
     }
 
-    /// The same plan with these faults only.
-    #[must_use]
-    pub fn only(mut self, faults: &[Fault]) -> Self {
-        self.faults.0.retain(|fault, _| faults.contains(fault));
-        self
+    /// The plan of a seed that suffers from all of these faults, and from no other.
+    pub fn with_faults(seed: u64, active_ms: u64, faults: &[Fault]) -> Self {
+        let mut random = Random::new(seed);
+        let pause_ms = random.between(200, 3_000);
+        Self { seed, active_ms, pause_ms, faults: Faults::all_of(faults, &mut random) }
     }
 
     /// Reads a plan, saved alone or as a regression.
@@ -77,6 +77,19 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Who asks for a fault gets it with every seed, as strong as the seed would have drawn it.
+    #[test]
+    fn faults_that_are_asked_for_are_in_every_plan() {
+        let faults = [Fault::Drop, Fault::RestoreFolder];
+        for seed in 0..50 {
+            let (plan, drawn) = (Plan::with_faults(seed, 1_000, &faults), Plan::from_seed(seed, 1_000));
+            assert_eq!(plan.faults.0.keys().copied().collect::<Vec<_>>(), faults);
+            for fault in faults.into_iter().filter(|fault| drawn.faults.has(*fault)) {
+                assert_eq!(plan.faults.get(fault), drawn.faults.get(fault));
+            }
+        }
+    }
 
     /// A saved plan is the same plan, whichever way it was saved.
     #[test]

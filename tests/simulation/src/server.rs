@@ -12,6 +12,7 @@ use fil_protocol::{AccountId, DeviceId, Epoch, ErrorCode, OrganisationId, Protoc
 use fil_server::auth::access::AccessTokens;
 use fil_server::auth::keys::Keys;
 use fil_server::auth::refresh::{Presented, RefreshTokens};
+use fil_server::clock::Now;
 use fil_server::node::{Actor, Backlog, ConnectionId, Input, Node, Output, job};
 use fil_server::refreshing::{Refreshed, exchange, is_news, note_seen};
 use fil_server::store::sqlite::{SqliteStore, back_up};
@@ -44,6 +45,8 @@ pub struct Server {
     epochs: u8,
     /// The simulated time of the last step.
     now_ms: u64,
+    /// How far its wall clock is ahead of the simulated time.
+    pub skew_ms: i64,
     /// Its disk fails now and then, or is full.
     pub disk_fails: bool,
 }
@@ -74,6 +77,7 @@ impl Server {
             grace_ms,
             epochs: 0,
             now_ms: 0,
+            skew_ms: 0,
             disk_fails: false,
         };
         server.populate(cast).map_err(|error| error.to_string())?;
@@ -169,12 +173,17 @@ impl Server {
 
     fn new_epoch(&mut self) -> Epoch {
         self.epochs += 1;
-        Epoch::from_parts(START_MS + self.now_ms, &[self.epochs; 10])
+        Epoch::from_parts(self.wall_ms(self.now_ms), &[self.epochs; 10])
     }
 
     /// What stands in its witness.
     pub fn noted(&self) -> Option<Witness> {
         Witness::load(&self.witness())
+    }
+
+    /// What its wall clock shows.
+    fn wall_ms(&self, now_ms: u64) -> u64 {
+        (START_MS + now_ms).saturating_add_signed(self.skew_ms)
     }
 
     fn witness(&self) -> PathBuf {
@@ -253,7 +262,8 @@ impl Server {
         actor: Actor,
         token: &str,
     ) -> Result<u64, ErrorCode> {
-        let claims = self.access.verify(token, START_MS + now_ms).map_err(|error| error.code)?;
+        let wall_ms = self.wall_ms(now_ms);
+        let claims = self.access.verify(token, wall_ms).map_err(|error| error.code)?;
         let Some(running) = &mut self.running else { return Err(ErrorCode::Unavailable) };
         let failed = |_: StoreError| ErrorCode::Unavailable;
         let snapshot = running.reads.snapshot().map_err(failed)?;
@@ -270,27 +280,28 @@ impl Server {
         drop(organisation);
         drop(snapshot);
         if news {
-            let work = move |transaction: &dyn Transaction| note_seen(transaction, &claims, START_MS + now_ms);
+            let work = move |transaction: &dyn Transaction| note_seen(transaction, &claims, wall_ms);
             self.put(Input::Job(job(work, |_| {})));
         }
         let backlog = Arc::new(Backlog::default());
         self.backlogs.insert(connection, Arc::clone(&backlog));
         self.inbox.push(Input::Connected { connection, actor, backlog });
-        Ok(claims.expires_at_ms - START_MS)
+        Ok(now_ms + (claims.expires_at_ms - wall_ms))
     }
 
     /// When a token that renews a connection expires, if it is good for this actor.
     pub fn renewed(&self, now_ms: u64, actor: Actor, token: &str) -> Result<u64, ErrorCode> {
-        let claims = self.access.verify(token, START_MS + now_ms).map_err(|error| error.code)?;
+        let wall_ms = self.wall_ms(now_ms);
+        let claims = self.access.verify(token, wall_ms).map_err(|error| error.code)?;
         if claims.device != actor.device {
             return Err(ErrorCode::Unauthorised);
         }
-        Ok(claims.expires_at_ms - START_MS)
+        Ok(now_ms + (claims.expires_at_ms - wall_ms))
     }
 
     /// The tokens that a device has signed in with.
     pub fn sign_in(&self, now_ms: u64, actor: Actor, cast: &Cast) -> Session {
-        session(&self.access, &self.refresh, now_ms, actor, &cast.profile(actor.account), 0)
+        session(&self.access, &self.refresh, self.wall_ms(now_ms), actor, &cast.profile(actor.account), 0)
     }
 
     /// A refresh token was presented. The answer is there once the batch that it is part of is committed.
@@ -299,12 +310,12 @@ impl Server {
         let presented = self.refresh.read(token)?;
         debug_assert_eq!(presented.device, device);
         let (access, refresh) = (Arc::clone(&self.access), Arc::clone(&self.refresh));
-        let (grace_ms, slot) = (self.grace_ms, Arc::clone(&answer));
-        let work = move |transaction: &dyn Transaction| exchange(transaction, presented, START_MS + now_ms, grace_ms);
+        let (grace_ms, slot, wall_ms) = (self.grace_ms, Arc::clone(&answer), self.wall_ms(now_ms));
+        let work = move |transaction: &dyn Transaction| exchange(transaction, presented, wall_ms, grace_ms);
         let deliver = move |exchanged: Result<Refreshed, StoreError>| {
             let answer = match exchanged {
                 Ok(Refreshed::Granted { actor, account, counter, .. }) => {
-                    Ok(session(&access, &refresh, now_ms, actor, &account.profile, counter))
+                    Ok(session(&access, &refresh, wall_ms, actor, &account.profile, counter))
                 }
                 Ok(Refreshed::Reused) => Err(ProtocolError::new(ErrorCode::DeviceRevoked, "used again")),
                 Ok(Refreshed::Refused(error)) => Err(error),
@@ -318,7 +329,7 @@ impl Server {
 
     /// Disables an account since a time, or enables it again.
     pub fn set_disabled(&mut self, organisation: OrganisationId, account: AccountId, at_ms: Option<u64>) {
-        let at_ms = at_ms.map(|at_ms| START_MS + at_ms);
+        let at_ms = at_ms.map(|at_ms| self.wall_ms(at_ms));
         let work =
             move |transaction: &dyn Transaction| transaction.organisation(organisation)?.set_disabled(account, at_ms);
         self.put(Input::Job(job(work, |_| {})));
@@ -372,23 +383,24 @@ impl Server {
     /// When it wants a tick, by the simulated clock.
     pub fn deadline(&self) -> Option<u64> {
         let node = &self.running.as_ref()?.node;
-        node.deadline().map(|at_ms| at_ms.saturating_sub(START_MS))
+        node.deadline()
     }
 
     /// Takes everything that waits as one batch.
     pub fn step(&mut self, now_ms: u64) -> Vec<Output> {
         self.now_ms = now_ms;
+        let now = Now { wall_ms: self.wall_ms(now_ms), steady_ms: now_ms };
         let Some(running) = &mut self.running else { return Vec::new() };
         let mut batch = std::mem::take(&mut self.inbox);
         batch.push(Input::Tick);
-        running.node.step(START_MS + now_ms, batch)
+        running.node.step(now, batch)
     }
 }
 
 fn session(
     access: &AccessTokens,
     refresh: &RefreshTokens,
-    now_ms: u64,
+    wall_ms: u64,
     actor: Actor,
     profile: &fil_protocol::Profile,
     counter: u64,
@@ -399,7 +411,7 @@ fn session(
         organisation_slug: "o0".to_owned(),
         profile: profile.clone(),
         device,
-        access_token: access.issue_beside(organisation, account, device, Some(counter), START_MS + now_ms),
+        access_token: access.issue_beside(organisation, account, device, Some(counter), wall_ms),
         access_expires_in_ms: access.life_ms(),
         refresh_token: refresh.issue(Presented { organisation, device, counter }),
     }

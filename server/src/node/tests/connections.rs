@@ -11,8 +11,8 @@ use crate::hub::connection::HELLO_MS_MAX;
 use crate::hub::{CLOSE_GOING_AWAY, CLOSE_REFUSED, CLOSE_SIGN_IN, CLOSE_VERSION};
 use crate::node::{Input, Revoked};
 use crate::testing::{
-    ADA, BEN, EVE, MALLORY, account, actor, add, create_direct, create_group, delete, direct, epoch, generation, group,
-    remove, send,
+    ADA, BEN, EVE, MALLORY, NOW_MS, account, actor, add, create_direct, create_group, delete, direct, epoch,
+    generation, group, remove, send,
 };
 
 /// The first frame decides: what is not a hello, a second one, or one of another age is told so, and closed.
@@ -160,6 +160,32 @@ fn heartbeats_carry_the_changed_heads() {
     stage.now_ms += HEARTBEAT_MS;
     stage.step(vec![Input::Tick]);
     assert_eq!(script(&stage.hear(2)), ["heartbeat rev 1 heads []"]);
+}
+
+/// Somebody sets the server's clock back: heartbeats go on at their pace and tell the new time, and the log goes on with
+/// times that do not go back.
+#[test]
+fn a_clock_that_is_set_back_keeps_nobody_waiting() {
+    let mut stage = Stage::new();
+    stage.join(1, ADA);
+    stage.join(2, BEN);
+    stage.run(1, create_direct(ADA, BEN));
+    stage.hear(2);
+    stage.set_back_ms = 86_400_000;
+    stage.now_ms += HEARTBEAT_MS;
+    stage.step(vec![Input::Tick]);
+    let told = |frame: &ServerFrame| match frame {
+        ServerFrame::Heartbeat { server_time_ms, .. } => *server_time_ms,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(stage.hear(2).iter().map(told).collect::<Vec<_>>(), [stage.now_ms - stage.set_back_ms]);
+    stage.run(1, send(direct(ADA, BEN), 1, "yesterday"));
+    let heard = stage.hear(2);
+    let ServerFrame::Event { event, .. } = &heard[0] else { panic!("{heard:?}") };
+    assert_eq!(event.at_ms, NOW_MS);
+    stage.now_ms += HEARTBEAT_MS;
+    stage.step(vec![Input::Tick]);
+    assert_eq!(script(&stage.hear(2)), ["heartbeat rev 1 heads [2]"]);
 }
 
 #[test]

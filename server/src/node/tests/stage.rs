@@ -9,6 +9,7 @@ use fil_protocol::{
 };
 
 use crate::actor::Actor;
+use crate::clock::Now;
 use crate::hub::{Backlog, ConnectionId};
 use crate::node::{Idempotency, Input, Node, Output, RequestId};
 use crate::store::sqlite::{SqliteStore, back_up};
@@ -19,6 +20,8 @@ use crate::testing::{ADA, House, NOW_MS, actor, dump, epoch, generation};
 pub(super) struct Stage {
     pub(super) node: Node,
     pub(super) now_ms: u64,
+    /// How far the wall clock was set back since.
+    pub(super) set_back_ms: u64,
     pub(super) backlogs: BTreeMap<u64, Arc<Backlog>>,
     /// Frames heard, by connection, since last asked for.
     heard: BTreeMap<u64, Vec<ServerFrame>>,
@@ -46,6 +49,7 @@ impl Stage {
         Self {
             node: Node::new(wrap(house.store)).unwrap(),
             now_ms: NOW_MS,
+            set_back_ms: 0,
             backlogs: BTreeMap::new(),
             heard: BTreeMap::new(),
             closed: BTreeMap::new(),
@@ -80,7 +84,8 @@ impl Stage {
 
     /// One batch.
     pub(super) fn step(&mut self, inputs: Vec<Input>) {
-        for output in self.node.step(self.now_ms, inputs) {
+        let now = Now { wall_ms: self.now_ms - self.set_back_ms, steady_ms: self.now_ms };
+        for output in self.node.step(now, inputs) {
             match output {
                 Output::Send { connection, frame } => {
                     if self.reading {

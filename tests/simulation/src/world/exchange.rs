@@ -10,7 +10,7 @@ use fil_engine::sync::{HELD_MAX, PULLS_MAX, STRANGERS_MAX};
 use fil_engine::{Change, Input};
 use fil_protocol::limits::COMMANDS_IN_FLIGHT_MAX;
 use fil_protocol::{ClientFrame, ConversationId, ErrorCode, Hello, ProtocolError, RawCommand, Seq, ServerFrame};
-use fil_server::hub::connection::BACKLOG_BYTES_MAX;
+use fil_server::hub::connection::HEADS_ONLY_BYTES;
 use fil_server::node::{ConnectionId, Input as ServerInput, Output};
 
 use super::{Due, World};
@@ -24,9 +24,9 @@ use crate::person::Unseen;
 /// Every so many changes on a screen somebody looks up: reading a whole conversation costs more than the step.
 const GLANCE_EVERY: u64 = 4;
 
-/// What the server's queue for one connection may hold beyond its bound: the frames of one step, which the hub counts
-/// before it looks.
-const STEP_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// What the server's queue for one connection may hold beyond the bytes at which pushes end: verdicts and heartbeats. An
+/// answer to a pull begins below half of those.
+const REPLIES_BYTES_MAX: u64 = 256 * 1024;
 
 impl World {
     pub(super) fn arrive_at_server(&mut self, connection: ConnectionId, arrival: Arrival) {
@@ -119,7 +119,7 @@ impl World {
         };
         if let Input::MarkRead { conversation, seq } = input {
             let device = &self.devices[index];
-            let counts = !device.flipped && !device.received.is_of_another_history();
+            let counts = !device.flipped && !self.may_be_of_another_history(index);
             self.people.ledger.read(device.actor.account, conversation, seq, counts);
         }
         if self.crash_after_commit == Some(index) && !effects.is_empty() {
@@ -169,6 +169,7 @@ impl World {
     /// What a screen shows of one conversation holds at any moment; and where the device has come as far as the log, it
     /// shows what the log comes to.
     fn look_at(&mut self, index: usize, conversation: ConversationId) -> Result<(), Unseen> {
+        let another = self.may_be_of_another_history(index);
         let Self { devices, oracle, .. } = self;
         let device = &mut devices[index];
         let Some((reader, _)) = device.screen()? else { return Ok(()) };
@@ -179,11 +180,17 @@ impl World {
         convergence::recount(&shown).map_err(Unseen::Broken)?;
         convergence::bijection(&shown, &commands, &bubbles).map_err(Unseen::Broken)?;
         convergence::explained(&device.received, &shown).map_err(Unseen::Broken)?;
-        let comparable = device.dialect == Dialect::Same && !device.received.is_of_another_history();
+        let comparable = device.dialect == Dialect::Same && !another;
         match shown.first().filter(|_| comparable) {
             Some(shown) => oracle.check_shown(device.actor.organisation, shown).map_err(Unseen::Broken),
             None => Ok(()),
         }
+    }
+
+    /// Whether the cache of a device may hold another history than the server's. A cache that was lost and comes back is
+    /// of the same one, as long as there is only one.
+    fn may_be_of_another_history(&self, index: usize) -> bool {
+        self.oracle.was_restored() && self.devices[index].received.is_of_another_history()
     }
 
     /// A step was not stored: nothing left, the connection is gone, and the session rests. That is right only where the
@@ -352,7 +359,7 @@ impl World {
             }
         }
         let queued = self.server.queued_bytes_max();
-        if queued > BACKLOG_BYTES_MAX + STEP_BYTES_MAX {
+        if queued > HEADS_ONLY_BYTES + REPLIES_BYTES_MAX {
             return Err(format!("{queued} bytes wait for one connection"));
         }
         if self.lose_reply && !outputs.is_empty() {

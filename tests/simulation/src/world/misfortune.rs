@@ -80,6 +80,11 @@ impl World {
             Fault::ServerWriteError => self.fail_server_disk(fault, Failure::Io, true),
             Fault::CacheBitFlip => self.flip_bits(),
             Fault::ClockJump => self.jump_clock()?,
+            Fault::ServerClockJump => {
+                let jump_ms = self.any_jump();
+                self.server.skew_ms += jump_ms;
+                self.struck(fault);
+            }
             Fault::Suspend => self.suspend(),
             Fault::AccountDisabled => self.disable(),
             Fault::RestoreByCommand | Fault::RestoreByCopy => self.restore(fault)?,
@@ -241,9 +246,14 @@ impl World {
         self.restart_later(index);
     }
 
+    /// Up to a day either way, in milliseconds.
+    fn any_jump(&mut self) -> i64 {
+        self.chance.fate.between(0, 48 * HOUR_MS).cast_signed() - (24 * HOUR_MS).cast_signed()
+    }
+
     fn jump_clock(&mut self) -> Result<(), String> {
         let index = self.any_device();
-        let jump_ms = self.chance.fate.between(0, 48 * HOUR_MS).cast_signed() - (24 * HOUR_MS).cast_signed();
+        let jump_ms = self.any_jump();
         self.devices[index].skew_ms += jump_ms;
         self.struck(Fault::ClockJump);
         if jump_ms.unsigned_abs() > JUMP_NOTICED_MS { self.step(index, Input::Woke) } else { Ok(()) }
