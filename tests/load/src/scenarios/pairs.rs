@@ -6,13 +6,14 @@
 //! - *half load*: half of the saturated rate, on schedule, with times from the moment at which a message was due.
 //!
 //! The baseline is the relay with the same devices, the same texts and the same pace; at half load it gets the same rate.
+//! A relay that stores nothing knows nothing of a disk that stands still, so the slowest hundredth has another baseline.
 
 use std::time::Duration;
 
 use crate::house::House;
 use crate::programs::Program;
 use crate::talk::{self, Pace, Plan, Seat, Talk};
-use crate::{Baseline, Failure, Figure, Scenario, Stage, text};
+use crate::{Baseline, Failure, Figure, Scenario, Stage, disk, text};
 
 /// The scenario.
 pub const SCENARIO: Scenario =
@@ -58,6 +59,9 @@ fn run(stage: &Stage) -> Result<(), Failure> {
     let every = Duration::from_secs_f64(2.0 * house.count() as f64 / saturated.acknowledged_per_s());
     let (talk, bare) = both(Plan { pace: Pace::Scheduled(every), ..plan })?;
     print(stage, "half_load", &talk, &bare, None)?;
+    let name = "pairs.half_load.acknowledgement_p99_ms.of_the_disk";
+    let disk = Baseline::new("waits_for_the_disk", disk::wait_p99_ms(stage)?);
+    stage.print(&Figure::cost(name, talk.acknowledgement.clone().at_ms(99.0)?, "ms", disk));
     Ok(())
 }
 
