@@ -23,13 +23,12 @@ use fil_engine::sync::Cursors;
 use fil_engine::{Snapshot, StoreAction};
 use fil_protocol::http::HistoryPage;
 use fil_protocol::{AccountEntry, AccountId, Command, ConversationId, Generation, KnownAccountEntry, Profile, Seq};
-use rusqlite::backup::Backup;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use cache::state::State;
 pub use error::{OpenError, StoreError};
 pub use local::command::{State as CommandState, Written};
-use local::{command, device, draft, read_mark};
+use local::{command, device, draft, opening, read_mark};
 pub use read::projection::Projection;
 
 pub use crate::views::bubbles::{Bubble, Mark};
@@ -65,7 +64,7 @@ impl Store {
         schema::check_sqlite()?;
         fs::create_dir_all(folder)?;
         let inspection_due = inspect::is_due(folder);
-        let db = open_local(&folder.join("local.db"))?;
+        let db = opening::open(&folder.join("local.db"))?;
         let mut store = Self { folder: folder.to_owned(), inspection_due, me, db };
         let rebuilt = match store.attach_cache().and_then(|()| store.read_unknown_again()) {
             Ok(()) => false,
@@ -193,7 +192,7 @@ impl Store {
     fn write<T>(&mut self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let done = transact(&mut self.db, change).map_err(StoreError::from);
         match done {
-            Err(StoreError::CacheDamaged) if damage(&self.folder.join("local.db")).is_some() => {
+            Err(StoreError::CacheDamaged) if opening::damage(&self.folder.join("local.db")).is_some() => {
                 Err(StoreError::LocalDamaged)
             }
             done => done,
@@ -257,69 +256,6 @@ fn transact<T>(db: &mut Connection, change: impl FnOnce(&Connection) -> rusqlite
     Ok(done)
 }
 
-/// What is wrong with a database file, as SQLite says it; none if it is sound. Changes nothing.
-fn damage(path: &Path) -> Option<String> {
-    let check = || {
-        let reader = schema::open_reader(path)?;
-        reader.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
-    };
-    match check() {
-        Ok(verdict) if verdict == "ok" => None,
-        Ok(verdict) => Some(verdict),
-        Err(error) => match StoreError::from(error) {
-            StoreError::CacheDamaged => Some("it is not a database, or not whole".to_owned()),
-            _ => None,
-        },
-    }
-}
-
-/// Opens `local.db`, or says why it is better left alone.
-fn open_local(path: &Path) -> Result<Connection, OpenError> {
-    let known = local::MIGRATIONS.len() as i64;
-    if path.exists() {
-        let len = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-        if len(path) == 0 && len(&path.with_extension("db-wal")) > 0 {
-            // SQLite takes the file for a new database and deletes the log, in which unsent messages may be.
-            return Err(OpenError::Damaged { detail: "the file is empty, its log is not".to_owned() });
-        }
-        schema::undo_interrupted(path).map_err(StoreError::from)?;
-        // Looked at read-only first: what is refused must not be touched.
-        if let Some(detail) = damage(path) {
-            return Err(OpenError::Damaged { detail });
-        }
-        let found = schema::open_reader(path).and_then(|reader| schema::version(&reader)).map_err(StoreError::from)?;
-        if found > known {
-            return Err(OpenError::Newer { found, known });
-        }
-        if found < known && found > 0 {
-            keep_copy(path, &path.with_extension(format!("db.v{found}")))?;
-        }
-    }
-    let mut db = schema::open(path, "FULL").map_err(StoreError::from)?;
-    schema::migrate(&mut db, local::MIGRATIONS).map_err(StoreError::from)?;
-    Ok(db)
-}
-
-/// Copies a database with what its write-ahead log holds: after a crash the newest messages are only there. An older copy
-/// in its place goes, and one that was not finished takes no name.
-fn keep_copy(path: &Path, to: &Path) -> Result<(), OpenError> {
-    let unfinished = to.with_extension("unfinished");
-    if unfinished.exists() {
-        fs::remove_file(&unfinished)?;
-    }
-    copy_database(path, &unfinished).map_err(StoreError::from)?;
-    Ok(fs::rename(&unfinished, to)?)
-}
-
-fn copy_database(path: &Path, to: &Path) -> rusqlite::Result<()> {
-    let reader = schema::open_reader(path)?;
-    let mut copy = Connection::open(to)?;
-    Backup::new(&reader, &mut copy)?.step(-1)?;
-    // One file, without a log beside it.
-    copy.pragma_update(None, "journal_mode", "DELETE")?;
-    copy.close().map_err(|(_, error)| error)
-}
-
 /// A path as SQLite's URI file names want it.
 fn uri_path(path: &Path) -> String {
     path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
@@ -375,29 +311,5 @@ fn apply(db: &Connection, me: AccountId, action: &StoreAction) -> rusqlite::Resu
         StoreAction::ResetCache { epoch } => cache::state::reset(db, *epoch),
         StoreAction::SetHorizon { horizon } => cache::state::set_horizon(db, *horizon),
         StoreAction::SetStamp { stamp } => cache::state::set_stamp(db, *stamp),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Row 56: after a crash the newest messages are only in the log, and the copy that is kept before a migration must
-    /// have them. A copy that was interrupted is made again.
-    #[test]
-    fn the_copy_before_a_migration_has_what_only_the_log_holds() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, copy) = (folder.path().join("local.db"), folder.path().join("local.db.v1"));
-        let db = open_local(&path).unwrap();
-        draft::save(&db, ConversationId::from([1; 16]), "half a thought", 1).unwrap();
-        assert!(fs::metadata(folder.path().join("local.db-wal")).unwrap().len() > 0);
-        fs::write(folder.path().join("local.db.unfinished"), "half a copy").unwrap();
-        keep_copy(&path, &copy).unwrap();
-        let kept = schema::open_reader(&copy).unwrap();
-        let text: String = kept.query_row("SELECT text FROM draft", [], |row| row.get(0)).unwrap();
-        assert_eq!(text, "half a thought");
-        let mut files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
-        files.sort();
-        assert_eq!(files, ["local.db", "local.db-shm", "local.db-wal", "local.db.v1"]);
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod command;
 pub(crate) mod device;
 pub(crate) mod draft;
+pub(super) mod opening;
 pub(crate) mod read_mark;
 
 use super::schema::Migrations;
