@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{BUSY_TIMEOUT, check_engine, migrations};
+use super::{BUSY_TIMEOUT, check_engine, migrations, refuse_emptied};
 use crate::store::StoreError;
 
 /// What a database file is.
@@ -26,6 +26,7 @@ pub fn engine() -> Result<&'static str, StoreError> {
 
 /// Reads the whole file. Nothing in it is changed, whatever its version.
 pub fn inspect(file: &Path) -> Result<Inspection, StoreError> {
+    refuse_emptied(file)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

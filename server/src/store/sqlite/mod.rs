@@ -69,6 +69,7 @@ impl SqliteStore {
     pub fn open(path: &Path, first_epoch: Epoch) -> Result<Self, StoreError> {
         check_engine(rusqlite::version_number())?;
         if path.exists() {
+            refuse_emptied(path)?;
             refuse_untouched(path)?;
         }
         let mut connection = Connection::open(path)?;
@@ -119,6 +120,7 @@ impl Store for SqliteStore {
 
 /// Copies the database, as of one moment and while it is in use, into a new file.
 pub fn back_up(database: &Path, to: &Path) -> Result<(), StoreError> {
+    refuse_emptied(database)?;
     let source = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     source.busy_timeout(BUSY_TIMEOUT)?;
     migrations::check(&source)?;
@@ -129,6 +131,19 @@ pub fn back_up(database: &Path, to: &Path) -> Result<(), StoreError> {
     drop(backup);
     copy.pragma_update(None, "journal_mode", "DELETE")?;
     copy.close().map_err(|(_, error)| error.into())
+}
+
+/// Refuses a file that lost its content while its log has some: SQLite, even when it may only read, takes the file for a new
+/// database and deletes the log. A first start leaves no such pair, its first page is synced before it has a log.
+fn refuse_emptied(path: &Path) -> Result<(), StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // A file that cannot be looked at is met again by whoever opens it next.
+    let bytes = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
+    if bytes(path) == Some(0) && bytes(Path::new(&log)) > Some(0) {
+        return Err(StoreError::Damaged("the file is empty, its log is not".to_owned()));
+    }
+    Ok(())
 }
 
 /// Refuses a database that is not ours, newer or damaged, looking at it without the right to write: a connection that

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 
 use super::organisation::Organisation;
 use super::working::Working;
-use super::{SqliteStore, back_up, check_engine, migrations};
+use super::{SqliteStore, back_up, check_engine, inspect, migrations};
 use crate::store::contract::{Made, store_contract};
 use crate::store::{
     Membership, NewDevice, ReadAccounts, ReadConversations, ReadDevices, ReadMembers, Store, StoreError,
@@ -94,6 +94,27 @@ fn a_database_that_is_not_ours_or_newer_is_not_touched() {
         assert_eq!(fs::read(&path).unwrap(), before);
         assert!(back_up(&path, &folder.path().join("copy.db")).is_err());
     }
+}
+
+/// Row 52: a file that lost its content beside a log that has some is not a new one. SQLite would delete the log, for whoever
+/// only reads too.
+#[test]
+fn an_emptied_database_is_refused_and_its_log_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, log) = (folder.path().join("fil.db"), folder.path().join("fil.db-wal"));
+    fs::write(&path, "").unwrap();
+    fs::write(&log, "what was committed last").unwrap();
+    for error in [
+        SqliteStore::open(&path, epoch(1)).map(drop).unwrap_err(),
+        back_up(&path, &folder.path().join("copy.db")).unwrap_err(),
+        inspect(&path).map(drop).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("the file is empty, its log is not"), "{error}");
+        assert_eq!((fs::read(&path).unwrap().len(), fs::read(&log).unwrap().len()), (0, 23));
+    }
+    // A first start that was interrupted at once.
+    fs::remove_file(&log).unwrap();
+    SqliteStore::open(&path, epoch(1)).unwrap();
 }
 
 /// A migration that fails halfway leaves the version before it.
