@@ -5,7 +5,8 @@
 //! transaction; across a power cut the two files may end at different steps, and every combination is sound: cursors
 //! live with their events, and an acknowledged command is drawn from the journal until its event is cached.
 //!
-//! A damaged or newer cache is moved aside and built again. A damaged or newer `local.db` is refused, untouched.
+//! A damaged or newer cache is moved aside and built again. A `local.db` that is damaged, newer, another program's, or gone
+//! is refused, untouched.
 //! There is one writer; [`Reader`]s see the last commit and never block it.
 
 pub(crate) mod cache;
@@ -59,7 +60,7 @@ pub struct Reader {
 }
 
 impl Store {
-    /// Opens the databases of a profile, making those that are missing. Answers whether the cache had to be rebuilt.
+    /// Opens the databases of a profile, making them if it has none. Answers whether the cache had to be rebuilt.
     pub fn open(folder: &Path, me: AccountId) -> Result<(Self, bool), OpenError> {
         schema::check_sqlite()?;
         fs::create_dir_all(folder)?;
@@ -192,7 +193,7 @@ impl Store {
     fn write<T>(&mut self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let done = transact(&mut self.db, change).map_err(StoreError::from);
         match done {
-            Err(StoreError::CacheDamaged) if opening::damage(&self.folder.join("local.db")).is_some() => {
+            Err(StoreError::CacheDamaged) if opening::is_damaged(&self.folder.join("local.db")) => {
                 Err(StoreError::LocalDamaged)
             }
             done => done,

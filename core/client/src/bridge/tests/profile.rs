@@ -52,6 +52,7 @@ async fn a_damaged_or_newer_profile_is_refused_untouched_and_a_damaged_cache_is_
     check("profile.json", br#"{"version":9}"#, FailureKind::NewerProfile);
     check("profile.json", b"{", FailureKind::DamagedProfile);
     check("local.db", &[b'x'; 8_192], FailureKind::DamagedProfile);
+    check("local.db", b"", FailureKind::DamagedProfile);
     fs::write(folder.join("cache.db"), [b'x'; 8_192]).unwrap();
     let _ = fs::remove_file(folder.join("cache.db-wal"));
     let bridge = Bridge::open(options(&data)).unwrap();

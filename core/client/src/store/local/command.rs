@@ -163,6 +163,21 @@ fn engine_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row { row: RowId(row.get(0)?), no: row.get(1)?, command: from_json(row, 2)?, transmitted: row.get(3)? })
 }
 
+/// Reads every row, of any version: an error if one cannot be read.
+pub(super) fn read_through(db: &Connection) -> rusqlite::Result<()> {
+    let sql = "SELECT row, no, body, written_at_ms, seq, state, reason FROM main.command";
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let _: (i64, Option<u64>, u64, Option<u64>) = (row.get(0)?, row.get(1)?, row.get(3)?, row.get(4)?);
+        from_json::<Command>(row, 2)?;
+        if row.get_ref(5)?.as_str()? == "rejected" {
+            from_json::<ErrorCode>(row, 6)?;
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn insert(db: &Connection, row: RowId, command: &Command, wall_ms: u64) -> rusqlite::Result<()> {
     let sql = "INSERT INTO main.command (row, state, conversation, message, body, written_at_ms)
                VALUES (?, 'waiting', ?, ?, ?, ?)";

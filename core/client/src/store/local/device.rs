@@ -29,8 +29,8 @@ pub(crate) struct Device {
     pub(crate) epoch: Option<Epoch>,
 }
 
-/// The row, made with this generation if there is none yet.
-pub(crate) fn load(db: &Connection, first: Generation) -> rusqlite::Result<Device> {
+/// The row; none in a database that was just made.
+pub(super) fn known(db: &Connection) -> rusqlite::Result<Option<Device>> {
     let read = |row: &rusqlite::Row<'_>| {
         Ok(Device {
             generation: Generation::from(row.get::<_, [u8; 16]>(0)?),
@@ -39,9 +39,12 @@ pub(crate) fn load(db: &Connection, first: Generation) -> rusqlite::Result<Devic
             epoch: row.get::<_, Option<[u8; 16]>>(3)?.map(Epoch::from),
         })
     };
-    let known =
-        db.query_row("SELECT generation, last_no, acknowledged, epoch FROM main.device", [], read).optional()?;
-    if let Some(device) = known {
+    db.query_row("SELECT generation, last_no, acknowledged, epoch FROM main.device", [], read).optional()
+}
+
+/// The row, made with this generation if there is none yet.
+pub(crate) fn load(db: &Connection, first: Generation) -> rusqlite::Result<Device> {
+    if let Some(device) = known(db)? {
         return Ok(device);
     }
     db.execute("INSERT INTO main.device VALUES (1, ?, 0, 0, NULL)", params![first.as_bytes()])?;

@@ -24,3 +24,13 @@ pub(crate) fn save(db: &Connection, conversation: ConversationId, text: &str, wa
                ON CONFLICT DO UPDATE SET text = ?2, changed_at_ms = ?3";
     db.prepare_cached(sql)?.execute(params![conversation.as_bytes(), text, wall_ms]).map(drop)
 }
+
+/// Reads every draft: an error if one cannot be read.
+pub(super) fn read_through(db: &Connection) -> rusqlite::Result<()> {
+    let mut statement = db.prepare("SELECT conversation, text, changed_at_ms FROM main.draft")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let _: ([u8; 16], String, u64) = row.try_into()?;
+    }
+    Ok(())
+}
