@@ -109,7 +109,7 @@ struct Done {
 }
 
 /// Kinds of damage that leave every page where it was, or a page in its place.
-const WITHIN_PAGES: [&str; 6] = ["a bit", "bits", "zeros", "swapped pages", "a page doubled", "garbage"];
+pub(crate) const WITHIN_PAGES: [&str; 6] = ["a bit", "bits", "zeros", "swapped pages", "a page doubled", "garbage"];
 
 /// Damages Ben's cache; answers what was done.
 fn damage(image: &mut Image, dice: &mut Dice) -> Done {

@@ -11,7 +11,7 @@ use fil_disk::{Dice, Disk};
 use fil_protocol::{Epoch, ItemBody, KnownEvent};
 use fil_server::store::Store as _;
 use fil_server::store::sqlite::SqliteStore;
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::check::integrity;
@@ -31,7 +31,7 @@ const CHANGED: &[&str] = &[
 ];
 
 /// The rows of every table: column names, and each row as text. The index of words is left out, it has tests of its own.
-type Content = BTreeMap<String, (Vec<String>, Vec<Vec<String>>)>;
+pub(crate) type Content = BTreeMap<String, (Vec<String>, Vec<Vec<String>>)>;
 
 /// The two programs that own databases.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-fn content(file: &Path) -> Content {
+pub(crate) fn content(file: &Path) -> Content {
     let read = || {
         let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let sql = "SELECT name FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
@@ -105,9 +105,8 @@ fn content(file: &Path) -> Content {
         for name in db.prepare(sql)?.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()? {
             let mut statement = db.prepare(&format!("SELECT * FROM \"{name}\""))?;
             let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-            let rows = statement.query_map([], |row| {
-                (0..columns.len()).map(|column| row.get::<_, Value>(column).map(|value| format!("{value:?}"))).collect()
-            })?;
+            let rows = statement
+                .query_map([], |row| (0..columns.len()).map(|column| row.get_ref(column).map(shown)).collect())?;
             let mut rows: Vec<Vec<String>> = rows.collect::<Result<_, _>>()?;
             rows.sort();
             tables.insert(name, (columns, rows));
@@ -115,6 +114,14 @@ fn content(file: &Path) -> Content {
         Ok(tables)
     };
     read().unwrap_or_else(|error: rusqlite::Error| panic!("{}: {error}", file.display()))
+}
+
+/// A value as text, whatever is in it.
+fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
+        other => format!("{other:?}"),
+    }
 }
 
 /// What an older content must still be in a newer one: every table and column that was not changed on purpose.
