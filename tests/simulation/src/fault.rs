@@ -138,6 +138,8 @@ faults! {
     RestoreFolder = "restore_folder", EveryMs, 200, 3_000, 12_000;
     /// The wall clock of the server jumps, by up to a day either way.
     ServerClockJump = "server_clock_jump", EveryMs, 200, 3_000, 30_000;
+    /// A device stops reading from its socket for a while, when nearly as much waits for it as may wait.
+    FullQueue = "full_queue", EveryMs, 150, 5_000, 20_000;
 }
 
 impl Fault {

@@ -200,10 +200,9 @@ impl Seen {
             0..=54 => {
                 let message = MessageId::from_parts(wall_ms, &random.ten());
                 let mut text = format!("text {} of {nth}", random.below(1_000_000));
-                if faults.has(Fault::SlowConsumer) {
+                if faults.has(Fault::SlowConsumer) || faults.has(Fault::FullQueue) {
                     // Only much text can fill the queue of somebody who does not read.
-                    let words = if random.permille(300) { 1_600 } else { random.below(1_200) };
-                    text.push_str(&" and so on".repeat(usize::try_from(words).unwrap_or(0)));
+                    text.push_str(&" and so on".repeat(usize::try_from(random.below(1_200)).unwrap_or(0)));
                 }
                 Command::SendMessage { conversation: place?, message, text, composed_at_ms: wall_ms }
             }

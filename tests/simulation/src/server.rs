@@ -350,6 +350,13 @@ impl Server {
         Some(row.disabled_at_ms.is_some())
     }
 
+    /// So many bytes more wait for a connection.
+    pub fn pile_up(&mut self, connection: ConnectionId, bytes: usize) {
+        if let Some(backlog) = self.backlogs.get(&connection) {
+            backlog.add(bytes);
+        }
+    }
+
     /// A frame of this size was put on the wire.
     pub fn written(&mut self, connection: ConnectionId, bytes: usize) {
         if let Some(backlog) = self.backlogs.get(&connection) {

@@ -26,7 +26,7 @@ const GLANCE_EVERY: u64 = 4;
 
 /// What the server's queue for one connection may hold beyond the bytes at which pushes end: verdicts and heartbeats. An
 /// answer to a pull begins below half of those.
-const REPLIES_BYTES_MAX: u64 = 256 * 1024;
+const REPLIES_BYTES_MAX: u64 = 64 * 1024;
 
 impl World {
     pub(super) fn arrive_at_server(&mut self, connection: ConnectionId, arrival: Arrival) {
@@ -429,6 +429,7 @@ impl World {
     /// A device reads again: what waited for it arrives, in order.
     pub(super) fn resume(&mut self, connection: ConnectionId) {
         let Some(stall) = self.stalls.remove(&connection) else { return };
+        self.server.written(connection, stall.before);
         for frame in stall.waiting {
             self.server.written(connection, frame.len());
             self.carry(connection, Side::Device, frame);

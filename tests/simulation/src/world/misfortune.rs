@@ -16,6 +16,8 @@ use crate::network::Side;
 /// A wall clock that moved further than this tells the client's driver that the device slept, in milliseconds.
 const JUMP_NOTICED_MS: u64 = 10_000;
 const HOUR_MS: u64 = 3_600_000;
+/// What waits already in a queue that is nearly full.
+const FULL_QUEUE_BYTES: usize = 1_000 * 1_024;
 
 impl World {
     /// A fault strikes, and will again. It is counted where it has an effect: breaking a connection where there is none
@@ -44,13 +46,8 @@ impl World {
                 }
             }
             Fault::ReplyLost => self.lose_reply = true,
-            Fault::SlowConsumer => {
-                if let Some(connection) = self.any_connection() {
-                    self.stalls.entry(connection).or_default();
-                    let until_ms = self.now_ms + self.chance.fate.between(2_000, 45_000);
-                    self.put(until_ms, Due::Resume(connection));
-                }
-            }
+            Fault::SlowConsumer => self.stall(false),
+            Fault::FullQueue => self.stall(true),
             Fault::Herd => self.herd()?,
             Fault::ClientCrash => {
                 let index = self.any_device();
@@ -249,6 +246,20 @@ impl World {
     /// Up to a day either way, in milliseconds.
     fn any_jump(&mut self) -> i64 {
         self.chance.fate.between(0, 48 * HOUR_MS).cast_signed() - (24 * HOUR_MS).cast_signed()
+    }
+
+    /// A device stops reading. Where its queue is to be full, most of that was waiting before: a day of talk, which a
+    /// simulated minute has not.
+    fn stall(&mut self, full: bool) {
+        let Some(connection) = self.any_connection() else { return };
+        let stall = self.stalls.entry(connection).or_default();
+        if full && stall.before == 0 {
+            stall.before = FULL_QUEUE_BYTES;
+            self.server.pile_up(connection, FULL_QUEUE_BYTES);
+            self.struck(Fault::FullQueue);
+        }
+        let until_ms = self.now_ms + self.chance.fate.between(2_000, 45_000);
+        self.put(until_ms, Due::Resume(connection));
     }
 
     fn jump_clock(&mut self) -> Result<(), String> {

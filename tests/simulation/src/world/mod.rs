@@ -83,6 +83,8 @@ enum Due {
 struct Stall {
     waiting: VecDeque<String>,
     bytes: u64,
+    /// Bytes that were waiting when it stopped reading.
+    before: usize,
     /// The server has closed the connection.
     closed: bool,
 }
