@@ -12,6 +12,7 @@ mod commands;
 mod floods;
 mod frames;
 mod handshake;
+mod ids;
 mod liar;
 mod lies;
 mod route;

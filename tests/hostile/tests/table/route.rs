@@ -28,6 +28,19 @@ pub(crate) enum Id {
     GroupMemberInBody,
 }
 
+impl Id {
+    /// Where it stands, as the document has it: in which part of the request, and under which names.
+    pub(crate) fn place(self) -> &'static str {
+        match self {
+            Self::ConversationInPath => "path/conversation",
+            Self::DeviceInPath => "path/device",
+            Self::ConversationInQuery => "query/conversation",
+            Self::DirectMemberInBody => "body/direct/members/*",
+            Self::GroupMemberInBody => "body/group/members/*",
+        }
+    }
+}
+
 const fn route(method: &'static str, path: &'static str, parameters: &'static [&'static str]) -> Route {
     Route { method, path, open: false, parameters, body: None, ids: &[] }
 }

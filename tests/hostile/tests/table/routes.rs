@@ -1,8 +1,8 @@
 //! Every route: without a token, by a method that it does not have, and with ids that are not the caller's (row 37 of
 //! the failure catalogue; S13 and S20 of the security list).
 //!
-//! The routes stand in a table, which a test here compares with the OpenAPI document of the server: a new route, and a
-//! new parameter of an old one, fails until it has its row.
+//! The routes stand in a table, which tests here compare with the OpenAPI document of the server: a new route, and a new
+//! parameter or a new id of an old one, fails until it has its row.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,12 @@ use fil_server::http::document;
 use serde_json::{Value, json};
 
 use crate::commands::{WHOSE, Whose, account, conversation};
+use crate::ids::ids_of_schema;
 use crate::route::{Id, ROUTES, Route};
 use crate::stage::{Answer, Ask, Findings, Stage, bytes, dump, nobody};
 
 /// Methods that a route may be asked by.
-const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
+pub(crate) const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
 
 /// The door's name and the number of its cases.
 pub(crate) fn count() -> (&'static str, usize) {
@@ -59,11 +60,35 @@ fn every_route_and_every_parameter_has_its_row() {
         })
         .collect();
     assert_eq!(ours, described);
+}
+
+/// A new id fails here until it has its cases, wherever a route takes it: in its path, query, headers or body.
+#[test]
+fn every_id_of_a_route_has_its_cases() {
+    let document = serde_json::to_value(document()).unwrap();
     for route in ROUTES {
-        let ids = ["conversation", "device"].iter().filter(|name| route.parameters.contains(name)).count();
-        let in_address = route.ids.iter().filter(|id| !matches!(id, Id::DirectMemberInBody | Id::GroupMemberInBody));
-        assert_eq!(in_address.count(), ids, "{} {} has an id without its case", route.method, route.path);
+        let described = places(&document, &document["paths"][route.path][route.method.to_lowercase()]);
+        let ours = route.ids.iter().map(|id| id.place().to_owned()).collect();
+        assert_eq!(described, ours, "{} {} has an id without its case", route.method, route.path);
     }
+}
+
+/// Where an operation takes ids. What stands in a path names something, however the document describes it.
+fn places(document: &Value, operation: &Value) -> BTreeSet<String> {
+    let mut places = BTreeSet::new();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let part = parameter["in"].as_str().expect("a parameter stands in a part of the request");
+        let place = format!("{part}/{}", parameter["name"].as_str().expect("it has a name"));
+        if part == "path" {
+            places.insert(place);
+        } else {
+            places.extend(ids_of_schema(document, &parameter["schema"], &place));
+        }
+    }
+    for content in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+        places.extend(ids_of_schema(document, &content.1["schema"], "body"));
+    }
+    places
 }
 
 /// Nobody gets past a route that asks who is calling.
