@@ -113,9 +113,13 @@ pub fn from_store(error: &StoreError) -> ProtocolError {
     }
 }
 
-/// The page of the documentation serves files of its own, and says of others that they are not there with nothing.
+/// The page of the documentation serves files of its own; other files and other methods it refuses with nothing.
 pub async fn no_such_page(response: Response) -> Response {
-    if response.status() == StatusCode::NOT_FOUND { no_such_route().await.into_response() } else { response }
+    match response.status() {
+        StatusCode::NOT_FOUND => no_such_route().await.into_response(),
+        StatusCode::METHOD_NOT_ALLOWED => no_such_method().await.into_response(),
+        _ => response,
+    }
 }
 
 /// No such route.

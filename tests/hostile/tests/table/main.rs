@@ -4,6 +4,7 @@
 //! real server, which afterwards has the same rows in its database and answers the neighbour as before. What a case means
 //! for the failure catalogue is named at its door.
 
+mod beside;
 mod bodies;
 mod bomb;
 mod bridge;
@@ -29,6 +30,7 @@ fn there_are_at_least_three_hundred_cases() {
         commands::count(),
         handshake::count(),
         routes::count(),
+        beside::count(),
         bodies::count(),
         tokens::count(),
         floods::count(),

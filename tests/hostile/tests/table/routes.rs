@@ -2,7 +2,8 @@
 //! the failure catalogue; S13 and S20 of the security list).
 //!
 //! The routes stand in a table, which tests here compare with the OpenAPI document of the server: a new route, and a new
-//! parameter or a new id of an old one, fails until it has its row.
+//! parameter or a new id of an old one, fails until it has its row. What the router has beside the document stands in
+//! `beside.rs`.
 
 use std::collections::BTreeSet;
 
