@@ -19,6 +19,7 @@ mod lies;
 mod route;
 mod routes;
 mod stage;
+mod tls;
 mod tokens;
 mod victim;
 
@@ -29,6 +30,7 @@ fn there_are_at_least_three_hundred_cases() {
         frames::count(),
         commands::count(),
         handshake::count(),
+        tls::count(),
         routes::count(),
         beside::count(),
         bodies::count(),

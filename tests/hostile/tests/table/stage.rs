@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fil_hostile::panics::Watch;
@@ -28,13 +28,16 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 /// Everybody's.
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -46,6 +49,8 @@ pub(crate) struct Stage {
     pub(crate) running: Running,
     folder: TempDir,
     http: reqwest::Client,
+    /// What a client trusts, if it comes through TLS.
+    pub(crate) tls: Arc<ClientConfig>,
     /// Signed in: Ada attacks.
     pub(crate) ada: Session,
     /// The neighbour.
@@ -82,7 +87,9 @@ impl Stage {
         let mut config = test_config(&folder.path().join("data"));
         change(&mut config);
         let running = Running::start(config).await.unwrap();
-        let http = reqwest::Client::builder().no_gzip().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let certificate = reqwest::Certificate::from_pem(&std::fs::read(tls_file("certificate.pem")).unwrap()).unwrap();
+        let http = reqwest::Client::builder().no_gzip().redirect(reqwest::redirect::Policy::none());
+        let http = http.tls_certs_only([certificate]).build().unwrap();
         let demo = organisation(&running, "demo").await;
         let other = organisation(&running, "other").await;
         for handle in ["ada", "ben", "cleo"] {
@@ -104,6 +111,7 @@ impl Stage {
             running,
             folder,
             http,
+            tls: trusting(),
             group: nobody().into(),
             messages: [nobody().into(); 2],
             left: (nobody().into(), nobody().into()),
@@ -118,6 +126,15 @@ impl Stage {
         };
         stage.populate().await;
         stage
+    }
+
+    /// The same behind TLS.
+    pub(crate) async fn with_tls(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with(|config| {
+            config.tls = config::Tls { certificate: tls_file("certificate.pem"), key: tls_file("key.pem") };
+            change(config);
+        })
+        .await
     }
 
     async fn populate(&mut self) {
@@ -171,13 +188,14 @@ impl Stage {
 
     /// Opens a socket with these headers; a refusal is the status and the error.
     pub(crate) async fn open(&self, headers: &[(&str, &str)]) -> Result<Socket, (u16, ProtocolError)> {
-        let url = format!("ws://{}/api/v1/socket", self.running.address());
+        let url = format!("{}/api/v1/socket", self.running.url().replacen("http", "ws", 1));
         let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {
             let name: reqwest::header::HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        match connect_async(request).await {
+        let connector = Connector::Rustls(Arc::clone(&self.tls));
+        match connect_async_tls_with_config(request, None, false, Some(connector)).await {
             Ok((stream, _)) => Ok(Socket { stream, no: 0 }),
             Err(Error::Http(response)) => {
                 let body = response.body().clone().unwrap_or_default();
@@ -233,6 +251,20 @@ pub(crate) fn test_config(data: &Path) -> Config {
         },
         ..defaults
     }
+}
+
+/// Certificate and key for this machine, made for the server's own test of TLS, and good for nothing else.
+fn tls_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../server/tests/edge/tls").join(name)
+}
+
+/// A client that trusts that certificate alone.
+fn trusting() -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(tls_file("certificate.pem")).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// An id that nothing has.
