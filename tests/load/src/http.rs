@@ -17,8 +17,13 @@ pub struct Http {
 impl Http {
     /// Connects.
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+        Self::over(TcpStream::connect(address).await?)
+    }
+
+    /// Takes a connection that is there.
+    pub fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
+        let address = stream.peer_addr()?;
         Ok(Self { stream, address, incoming: Vec::with_capacity(64 * 1024) })
     }
 
@@ -28,7 +33,22 @@ impl Http {
         let encoding = if gzip { "Accept-Encoding: gzip\r\n" } else { "" };
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{encoding}Authorization: Bearer {token}\r\n\r\n", self.address);
-        self.stream.write_all(request.as_bytes()).await?;
+        self.send(request.as_bytes()).await?;
+        let (status, body) = self.answer().await?;
+        if status == 200 {
+            Ok(body)
+        } else {
+            Err(io::Error::other(format!("{status}: {}", String::from_utf8_lossy(&body))))
+        }
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        self.stream.write_all(request).await
+    }
+
+    /// Waits for an answer: its status and its body.
+    pub async fn answer(&mut self) -> io::Result<(u16, Vec<u8>)> {
         self.incoming.clear();
         let end = loop {
             if let Some(end) = find(&self.incoming, b"\r\n\r\n") {
@@ -52,12 +72,8 @@ impl Http {
             None if header("transfer-encoding") == Some("chunked") => self.chunks(end).await?,
             None => return Err(io::Error::other("an answer without a length")),
         };
-        if head.starts_with("http/1.1 200") {
-            Ok(body)
-        } else {
-            let first = head.lines().next().unwrap_or_default();
-            Err(io::Error::other(format!("{first}: {}", String::from_utf8_lossy(&body))))
-        }
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Ok((status.ok_or_else(|| io::Error::other("an answer without a status"))?, body))
     }
 
     async fn chunks(&mut self, mut at: usize) -> io::Result<Vec<u8>> {

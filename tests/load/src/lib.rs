@@ -20,6 +20,7 @@ pub mod arguments;
 pub mod client;
 pub mod disk;
 pub mod figure;
+pub mod flood;
 pub mod heart;
 pub mod house;
 pub mod http;

@@ -1,25 +1,20 @@
-//! A flood: devices that send far too much and come back whenever they are ended, and a neighbour who just writes.
+//! A flood: clients that send far too much and come back whenever they are ended, and a neighbour who just writes.
 //!
-//! The server has its own limits for frames, as it is shipped: each flooder has a burst, is then slowed down to fifty frames
-//! a second, and is ended after eighty seconds of that, which is longer than this lasts. Two people write to each other on schedule, within those
-//! limits; times run from the moment at which a message was due. The baseline is the same two on the same server without a
-//! flood. The flooders have a thread of their own, so the neighbour does not wait for them in the generator.
+//! The server has its own limits, as it is shipped: a flooder's frames have a burst, are then slowed down to fifty a second,
+//! and end its connection after eighty seconds of that, which is longer than this lasts; its sign-ins have a burst and are
+//! refused then. Each flooder has an address of its own. Two people write to each other on schedule, within those limits;
+//! times run from the moment at which a message was due. The baseline is the same two on the same server without a flood,
+//! and the budget is a multiple of it. The flooders have a thread of their own, so the neighbour does not wait for them in
+//! the generator; they do share the cores.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use fil_protocol::{ClientFrame, Command, ConversationId, RawCommand, Stream};
-use fil_server::clock::now_ms;
-use futures_util::future::join_all;
-use futures_util::{SinkExt, StreamExt};
-use tokio::time::timeout;
-use tokio_tungstenite::connect_async;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use fil_server::config::layers::defaults;
 
-use crate::house::{House, message_id};
+use crate::flood::{Flood, Flooder, Kind};
+use crate::house::House;
 use crate::programs::Program;
 use crate::talk::{self, Pace, Plan, Talk};
 use crate::{Baseline, Failure, Figure, Scenario, Stage, text};
@@ -27,49 +22,14 @@ use crate::{Baseline, Failure, Figure, Scenario, Stage, text};
 /// The scenario.
 pub const SCENARIO: Scenario = Scenario {
     name: "flood",
-    about: "devices that send far too much: what a neighbour's messages take meanwhile",
+    about: "clients that send far too much: what a neighbour's messages take meanwhile",
     run,
 };
 
-/// The limits of frames as they are shipped (`server/src/config.rs`).
-const LIMITS: &[&str] = &["limits.frames_per_second=50", "limits.frames_burst=400"];
 /// How often each of the two neighbours writes: with the acknowledgements of verdicts two thirds of the limit.
 const EVERY: Duration = Duration::from_millis(60);
 /// The first flooder; those before it are the neighbours.
 const FIRST_FLOODER: usize = 2;
-
-/// What there is too much of.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// Frames that are answered at once.
-    Pings,
-    /// Questions that read from the database.
-    Pulls,
-    /// Messages, which the node writes.
-    Messages,
-}
-
-impl Kind {
-    const ALL: [(&str, Self); 3] = [("pings", Self::Pings), ("pulls", Self::Pulls), ("messages", Self::Messages)];
-
-    /// The frame with this number of its connection, which is this one of its device's.
-    fn frame(self, device: u32, no: u64, all: u64, conversation: ConversationId) -> ClientFrame {
-        match self {
-            Self::Pings => ClientFrame::Ping,
-            Self::Pulls => ClientFrame::Pull {
-                request: no,
-                stream: Stream::Conversation(conversation),
-                after: None,
-                items_max: None,
-            },
-            Self::Messages => {
-                let (message, text) = (message_id(device, all), text::of(all, text::BYTES));
-                let command = Command::SendMessage { conversation, message, text, composed_at_ms: now_ms() };
-                ClientFrame::Command { no, command: RawCommand::Known(command) }
-            }
-        }
-    }
-}
 
 fn run(stage: &Stage) -> Result<(), Failure> {
     let flooders = stage.sized(2, 8, 16);
@@ -86,94 +46,95 @@ fn run(stage: &Stage) -> Result<(), Failure> {
         measured: Duration::from_millis(stage.sized(400, 5_000, 20_000)),
         text_bytes: text::BYTES,
     };
-    let fil = Program::fil_with(&house.data(), 0, LIMITS)?;
+    let limits = as_shipped();
+    let limits: Vec<&str> = limits.iter().map(String::as_str).collect();
+    let fil = Program::fil_with(&house.data(), 0, &limits)?;
     let speak = || talk::run(&fil, &talk::seats(&fil, &house, 0, direct, &[0, 1], 2), plan);
     let mut calm = speak()?;
-    for (name, kind) in Kind::ALL {
-        let tokens: Vec<String> = people.iter().map(|person| house.token(*person)).collect();
-        let flood = Flood {
-            address: fil.address,
-            kind,
-            group,
-            over: AtomicBool::new(false),
-            frames: AtomicU64::new(0),
-            ends: AtomicU64::new(0),
-        };
-        let during = thread::scope(|scope| {
-            let flooding = scope.spawn(|| flood.run(&tokens));
+    for (name, kind, times_calm) in Kind::ALL {
+        let tokens = people.iter().zip(1..);
+        let flooders: Vec<Flooder> =
+            tokens.map(|(person, number)| Flooder { number, token: house.token(*person) }).collect();
+        let flood = Flood::new(fil.address, kind, group, stage.sized(20, 200, 500))?;
+        let mut during = thread::scope(|scope| {
+            let flooding = scope.spawn(|| flood.run(&flooders));
             let during = speak();
-            flood.over.store(true, Relaxed);
+            flood.over.send_replace(true);
             flooding.join().map_err(|_| "the flood panicked")??;
             during
         })?;
-        flood.print(stage, name, &mut calm, during)?;
+        let figures = figures(&flood, name, times_calm, &mut calm, &mut during)?;
+        figures.iter().for_each(|figure| stage.print(figure));
     }
     Ok(())
 }
 
-struct Flood {
-    address: SocketAddr,
-    kind: Kind,
-    group: ConversationId,
-    /// The neighbours are done.
-    over: AtomicBool,
-    /// Frames that sockets took.
-    frames: AtomicU64,
-    /// Connections that the server ended: with the limits as they are shipped none, in the time of a run.
-    ends: AtomicU64,
+/// The limits as they are shipped: elsewhere the load takes them out of its way.
+fn as_shipped() -> Vec<String> {
+    let limits = defaults().into_iter().filter(|(key, _)| key.starts_with("limits."));
+    limits.map(|(key, value)| format!("{key}={value}")).collect()
 }
 
-impl Flood {
-    /// All flooders on this thread, until it is over.
-    fn run(&self, tokens: &[String]) -> Result<(), Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let flooders = tokens.iter().enumerate().map(|(device, token)| self.drown(device as u32 + 100, token));
-        runtime.block_on(join_all(flooders)).into_iter().collect()
+/// What the neighbours' messages took, each with what there was of a flood meanwhile; the slowest hundredth has a budget.
+fn figures(
+    flood: &Flood,
+    name: &str,
+    times_calm: f64,
+    calm: &mut Talk,
+    during: &mut Talk,
+) -> Result<Vec<Figure>, Failure> {
+    let sent = flood.sent.load(Relaxed);
+    if sent == 0 {
+        return Err(format!("nobody flooded with {name}").into());
+    }
+    let mut figures = Vec::new();
+    for (percent, budget) in [(50.0, None), (99.0, Some(times_calm))] {
+        let calm_ms = calm.acknowledgement.at_ms(percent)?;
+        let value = during.acknowledgement.at_ms(percent)?;
+        let baseline = Baseline::new("calm", calm_ms);
+        let mut figure = Figure::cost(format!("flood.{name}.acknowledgement_p{percent}_ms"), value, "ms", baseline);
+        if let Some(times) = budget {
+            figure = figure.budget(times * calm_ms);
+        }
+        let figure = figure.note("messages", during.acknowledged).note(flood.kind.unit(), sent);
+        let figure = figure.note("flooders_ended", flood.ends.load(Relaxed));
+        let figure = figure.note("flooders_limited", flood.limited.load(Relaxed));
+        figures.push(figure.note("late_p50_ms", during.late.at_ms(50.0)?));
+    }
+    Ok(figures)
+}
+
+#[cfg(test)]
+mod tests {
+    use fil_protocol::ConversationId;
+
+    use super::*;
+
+    fn talk(milliseconds: u64) -> Talk {
+        let mut talk = Talk::default();
+        talk.acknowledgement.add(Duration::from_millis(milliseconds));
+        talk.late.add(Duration::from_millis(1));
+        talk
     }
 
-    /// One device: it connects, sends until it is ended, and connects again at once.
-    async fn drown(&self, device: u32, token: &str) -> Result<(), Failure> {
-        let mut all = 0;
-        while !self.over.load(Relaxed) {
-            let mut request = format!("ws://{}/api/v1/socket", self.address).into_client_request()?;
-            request.headers_mut().append("authorization", format!("Bearer {token}").parse()?);
-            // A server that does not even shake hands with a flooder is in its right.
-            let Ok((socket, _)) = connect_async(request).await else { continue };
-            let (mut sink, mut source) = socket.split();
-            let writing = async {
-                let mut frame = talk::hello(None, 0, 0);
-                let mut no = 0;
-                while sink.send(Message::text(frame)).await.is_ok() && !self.over.load(Relaxed) {
-                    self.frames.fetch_add(1, Relaxed);
-                    (no, all) = (no + 1, all + 1);
-                    frame = self.kind.frame(device, no, all, self.group).encode();
-                    tokio::task::yield_now().await;
-                }
+    /// Every kind has its budget: a neighbour who waits as long as it allows keeps it, and one who waits longer misses it
+    /// by name. A flood of nothing is no measurement.
+    #[test]
+    fn a_neighbour_who_waits_too_long_misses_the_budget_of_the_flood_by_name() {
+        for (name, kind, times_calm) in Kind::ALL {
+            let address = "127.0.0.1:1".parse().unwrap();
+            let flood = Flood::new(address, kind, ConversationId::from([1; 16]), 1).unwrap();
+            let missed = |milliseconds: u64| -> Result<Vec<String>, Failure> {
+                let figures = figures(&flood, name, times_calm, &mut talk(100), &mut talk(milliseconds))?;
+                Ok(figures.iter().filter_map(Figure::missed).collect())
             };
-            let reading = async { while let Some(Ok(_)) = source.next().await {} };
-            tokio::select! {
-                () = reading => { self.ends.fetch_add(1, Relaxed); }
-                // The server has ended it, which the other half sees, or it is over.
-                () = writing => { self.ends.fetch_add(u64::from(!self.over.load(Relaxed)), Relaxed); }
-            }
-            // The next connection must not be refused for the place of this one.
-            let _ = timeout(Duration::from_secs(1), sink.close()).await;
+            assert!(missed(100).is_err(), "{name}");
+            flood.sent.store(1, Relaxed);
+            let longest = (100.0 * times_calm) as u64;
+            assert_eq!(missed(longest).unwrap(), [""; 0], "{name}");
+            let found = missed(longest + 1).unwrap();
+            let expected = format!("flood.{name}.acknowledgement_p99_ms is");
+            assert!(matches!(&found[..], [one] if one.starts_with(&expected)), "{found:?}");
         }
-        Ok(())
-    }
-
-    fn print(&self, stage: &Stage, name: &str, calm: &mut Talk, mut during: Talk) -> Result<(), Failure> {
-        let (frames, ends) = (self.frames.load(Relaxed), self.ends.load(Relaxed));
-        if frames == 0 {
-            return Err(format!("nobody flooded with {name}").into());
-        }
-        for percent in [50.0, 99.0] {
-            let baseline = Baseline::new("calm", calm.acknowledgement.at_ms(percent)?);
-            let value = during.acknowledgement.at_ms(percent)?;
-            let figure = Figure::cost(format!("flood.{name}.acknowledgement_p{percent}_ms"), value, "ms", baseline);
-            let figure = figure.note("messages", during.acknowledged).note("flooding_frames", frames);
-            stage.print(&figure.note("flooders_ended", ends).note("late_p50_ms", during.late.at_ms(50.0)?));
-        }
-        Ok(())
     }
 }
