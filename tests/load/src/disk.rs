@@ -119,7 +119,7 @@ fn waits(path: &Path, time: Duration) -> Result<Waits, Failure> {
         if start.elapsed() >= time {
             break;
         }
-        std::thread::sleep(BATCH_EVERY.saturating_sub(began.elapsed()));
+        std::thread::park_timeout(BATCH_EVERY.saturating_sub(began.elapsed()));
     }
     waits.whole = start.elapsed();
     Ok(waits)
