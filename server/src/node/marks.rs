@@ -25,15 +25,15 @@ pub const MARKS_KEPT_MS: u64 = 180 * 24 * 60 * 60 * 1000;
 pub(super) struct Marks {
     /// The newest commit's; none before the first mark.
     stamp: Option<Stamp>,
-    /// When this run wrote its newest mark, by the steady clock; none before its first.
-    written_ms: Option<u64>,
+    /// When this run wrote its newest mark; none before its first.
+    written: Option<Now>,
 }
 
 /// What a transaction will have done to the marks once it is committed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Marking {
     stamp: Stamp,
-    written_ms: Option<u64>,
+    written: Option<Now>,
 }
 
 impl Marks {
@@ -41,7 +41,7 @@ impl Marks {
     pub(super) fn load(reader: &dyn ReadServer) -> Result<Self, StoreError> {
         let horizon = reader.committed_horizon()?;
         let mark = reader.mark_at(horizon)?;
-        Ok(Self { stamp: mark.map(|mark| Stamp { horizon, mark }), written_ms: None })
+        Ok(Self { stamp: mark.map(|mark| Stamp { horizon, mark }), written: None })
     }
 
     /// Where the history stands.
@@ -52,19 +52,19 @@ impl Marks {
     /// Before the commit: writes a mark if this transaction moves the horizon, and one is due.
     pub(super) fn prepare(&self, transaction: &dyn Transaction, now: Now) -> Result<Option<Marking>, StoreError> {
         let Some(horizon) = transaction.new_horizon() else { return Ok(None) };
-        let kept = self.written_ms.is_some_and(|written_ms| now.steady_ms < written_ms + MARK_MS);
+        let kept = self.written.is_some_and(|written| is_young(written, now));
         if let (true, Some(stamp)) = (kept, self.stamp) {
-            return Ok(Some(Marking { stamp: Stamp { horizon, ..stamp }, written_ms: self.written_ms }));
+            return Ok(Some(Marking { stamp: Stamp { horizon, ..stamp }, written: self.written }));
         }
         let mark = draw(transaction.epoch()?, now.wall_ms, horizon);
         transaction.add_mark(horizon, mark, now.wall_ms)?;
-        Ok(Some(Marking { stamp: Stamp { horizon, mark }, written_ms: Some(now.steady_ms) }))
+        Ok(Some(Marking { stamp: Stamp { horizon, mark }, written: Some(now) }))
     }
 
     /// After the commit.
     pub(super) fn committed(&mut self, marking: Option<Marking>) {
-        if let Some(Marking { stamp, written_ms }) = marking {
-            *self = Self { stamp: Some(stamp), written_ms };
+        if let Some(Marking { stamp, written }) = marking {
+            *self = Self { stamp: Some(stamp), written };
         }
     }
 
@@ -92,6 +92,13 @@ pub(super) fn is_of_another_history(
         return Ok(true);
     }
     Ok(reader.mark_at(told.horizon)?.is_some_and(|mark| mark != told.mark))
+}
+
+/// Whether the newest mark may stay, by either clock: a machine that goes on with its memory has its wall clock set forward,
+/// and its steady one goes on where it was.
+fn is_young(written: Now, now: Now) -> bool {
+    let wall_ms = written.wall_ms..written.wall_ms + MARK_MS;
+    now.steady_ms < written.steady_ms + MARK_MS && wall_ms.contains(&now.wall_ms)
 }
 
 /// A number that another history of this epoch has at this horizon once in four thousand million times. A node has no

@@ -57,6 +57,24 @@ fn whatever_is_told_says_where_the_history_stands() {
     assert_eq!(stage.join(3, BEN).stamp, Some(next));
 }
 
+/// A machine that is put back with its memory goes on with the same run, and has its wall clock set forward: what is
+/// committed from then on has a mark of its own. So has what follows when somebody sets the clock back.
+#[test]
+fn a_clock_that_is_set_begins_another_mark() {
+    let mut stage = Stage::new();
+    stage.set_back_ms = 3_600_000;
+    let mut before = pair(&mut stage);
+    for (number, set_back_ms) in [(2, 0), (3, 3_600_000)] {
+        stage.set_back_ms = set_back_ms;
+        stage.run(1, send(group(1), number, "on"));
+        let stamp = *stamps(&stage.hear(2)).last().unwrap();
+        assert_ne!(stamp.mark, before.mark);
+        stage.run(1, send(group(1), number + 10, "and on"));
+        assert_eq!(stamps(&stage.hear(2)).last().unwrap().mark, stamp.mark);
+        before = stamp;
+    }
+}
+
 /// A mark holds for a minute in which something happens, and for one run of the process: the next change after either
 /// has another one. Until then what was in force is in force.
 #[test]
