@@ -34,6 +34,8 @@ mod verdict;
 mod words;
 mod working;
 
+use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,6 +56,8 @@ const ENGINE_LOWEST: i32 = 3_051_003;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pages in the log from which a commit moves it into the file and begins it anew: 16 MiB.
 const LOG_PAGES: u64 = 4_000;
+/// Where SQLite's header says how the file is written and read.
+const HEADER_VERSIONS: Range<usize> = 18..20;
 /// More than there are different statements.
 const STATEMENTS_CACHED: usize = 128;
 
@@ -71,6 +75,7 @@ impl SqliteStore {
         if path.exists() {
             refuse_emptied(path)?;
             refuse_untouched(path)?;
+            refuse_unwritable(path)?;
         }
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -142,6 +147,19 @@ fn refuse_emptied(path: &Path) -> Result<(), StoreError> {
     let bytes = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
     if bytes(path) == Some(0) && bytes(Path::new(&log)) > Some(0) {
         return Err(StoreError::Damaged("the file is empty, its log is not".to_owned()));
+    }
+    Ok(())
+}
+
+/// Refuses a file whose header asks for another way of writing than a rollback journal or a log: SQLite reads it and says
+/// only at the first write that it is read-only.
+fn refuse_unwritable(path: &Path) -> Result<(), StoreError> {
+    let mut header = [0; HEADER_VERSIONS.end];
+    // One that is too short is new, or met by whoever opens it next.
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    let known = header[HEADER_VERSIONS].iter().all(|version| matches!(version, 1 | 2));
+    if read.is_ok() && !known {
+        return Err(StoreError::Damaged("its header names a way of writing that SQLite does not know".to_owned()));
     }
     Ok(())
 }

@@ -117,6 +117,24 @@ fn an_emptied_database_is_refused_and_its_log_is_kept() {
     SqliteStore::open(&path, epoch(1)).unwrap();
 }
 
+/// A bit that flips where the header says how the file is written: SQLite would read it, and call it read-only at the first
+/// write. A file of another program is refused as such whatever stands there.
+#[test]
+fn a_header_that_asks_for_another_way_of_writing_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fil.db");
+    drop(SqliteStore::open(&path, epoch(1)).unwrap());
+    let sound = fs::read(&path).unwrap();
+    for at in [18, 19] {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 0x40;
+        fs::write(&path, &damaged).unwrap();
+        let error = SqliteStore::open(&path, epoch(1)).map(drop).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), damaged);
+    }
+}
+
 /// A migration that fails halfway leaves the version before it.
 #[test]
 fn a_migration_is_all_or_nothing() {
