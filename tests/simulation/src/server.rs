@@ -350,11 +350,10 @@ impl Server {
         Some(row.disabled_at_ms.is_some())
     }
 
-    /// So many bytes more wait for a connection.
-    pub fn pile_up(&mut self, connection: ConnectionId, bytes: usize) {
-        if let Some(backlog) = self.backlogs.get(&connection) {
-            backlog.add(bytes);
-        }
+    /// So many bytes more wait for a connection. Answers whether the server knows it.
+    pub fn pile_up(&mut self, connection: ConnectionId, bytes: usize) -> bool {
+        let backlog = self.backlogs.get(&connection);
+        backlog.map(|backlog| backlog.add(bytes)).is_some()
     }
 
     /// A frame of this size was put on the wire.

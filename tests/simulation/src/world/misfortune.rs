@@ -253,9 +253,8 @@ impl World {
     fn stall(&mut self, full: bool) {
         let Some(connection) = self.any_connection() else { return };
         let stall = self.stalls.entry(connection).or_default();
-        if full && stall.before == 0 {
+        if full && stall.before == 0 && self.server.pile_up(connection, FULL_QUEUE_BYTES) {
             stall.before = FULL_QUEUE_BYTES;
-            self.server.pile_up(connection, FULL_QUEUE_BYTES);
             self.struck(Fault::FullQueue);
         }
         let until_ms = self.now_ms + self.chance.fate.between(2_000, 45_000);
